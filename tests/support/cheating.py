@@ -166,7 +166,7 @@ class CheatingDriver(Driver):
         """The words that it enters instead."""
         widths, entered = parameters.widths, list(self._move().entered)
         words = []
-        for row in layer_circuits._instances(parameters, stage, sums):
+        for row in layer_circuits._instances(stage, layer_circuits._compared(parameters, stage, sums)):
             offsets, entered = entered[: len(row)], entered[len(row) :]
             moved = ring.add(row, offsets, widths.share_bits)
             words.append([evaluator_word(share, widths.guard_bits) for share in moved])
@@ -260,7 +260,8 @@ def circuit_inputs(parameters: Parameters, stage: StageShape) -> int:
     after = layer_circuits.ending(parameters, stage)
     if after in (layer_circuits.Ending.SUMS, layer_circuits.Ending.ROUNDS):
         return 0
-    return sum(len(row) for row in layer_circuits._instances(parameters, stage, [[0] * stage.sums]))
+    shares = layer_circuits._compared(parameters, stage, [[0] * stage.sums])
+    return sum(len(row) for row in layer_circuits._instances(stage, shares))
 
 
 def adds_own_noise(parameters: Parameters) -> bool:

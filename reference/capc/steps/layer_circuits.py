@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from itertools import chain
 
 from capc.foundation import guarded, ring
 from capc.foundation.errors import InputError
@@ -75,34 +76,42 @@ def _compares_all_pairs(parameters: Parameters, stage: StageShape) -> bool:
     return stage.activation is Activation.VOTE and parameters.vote_variant is VoteVariant.ALL_PAIRS
 
 
-def garbler_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+def garbler_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
     """The answering party's words of the stage's sums, from its shares of them: a row for each instance."""
     widths = parameters.widths
-    return guarded.garbler_words(_instances(parameters, stage, rows), widths.logit_bits, widths.guard_bits)
+    words = guarded.garbler_words(_compared(parameters, stage, rows), widths.logit_bits, widths.guard_bits)
+    return _instances(stage, words)
 
 
-def evaluator_words(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+def evaluator_words(
+    parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]
+) -> Sequence[Sequence[int]]:
     """The querying party's, likewise."""
-    return guarded.evaluator_words(_instances(parameters, stage, rows), parameters.widths.guard_bits)
+    words = guarded.evaluator_words(_compared(parameters, stage, rows), parameters.widths.guard_bits)
+    return _instances(stage, words)
 
 
-def _instances(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> list[list[int]]:
-    """One party's shares of the stage's sums, a row for each query, as the instances of its circuit take them."""
+def _compared(parameters: Parameters, stage: StageShape, rows: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
+    """What circuits take words of: one party's shares of a stage's sums, a row for each query, or of differences."""
     if _compares_all_pairs(parameters, stage):
         return [share_differences(row, parameters.widths.share_bits) for row in rows]
+    return rows
+
+
+def _instances(stage: StageShape, rows: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
+    """Words of a stage's sums, a row for each query, as the instances of its circuit take them."""
     if stage.activation is Activation.VOTE:
-        return [list(row) for row in rows]
+        return rows
+    if stage.max_pool is None:
+        return [instance for row in rows for instance in zip(row)]
     windows = stage.pool_windows()
-    return [[row[index] for index in window] for row in rows for window in windows]
+    return [tuple([row[index] for index in window]) for row in rows for window in windows]
 
 
 def rows_by_query(outputs: Sequence[Sequence[int]], count: int) -> tuple[tuple[int, ...], ...]:
     """The output words of all instances as a row for each of ``count`` queries."""
     size = len(outputs) // count
-    return tuple(
-        tuple(word for words in outputs[start : start + size] for word in words)
-        for start in range(0, len(outputs), size)
-    )
+    return tuple(tuple(chain.from_iterable(outputs[start : start + size])) for start in range(0, len(outputs), size))
 
 
 def garbled_rows(

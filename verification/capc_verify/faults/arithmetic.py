@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
@@ -107,7 +107,15 @@ def addend_forgotten() -> None:
     def garbler_word(share: guarded.Share, logit_bits: int, guard_bits: int) -> guarded.Share:  # noqa: ARG001
         return guarded.evaluator_word(share, guard_bits)
 
+    def garbler_words(
+        rows: Iterable[Iterable[int]],
+        logit_bits: int,  # noqa: ARG001
+        guard_bits: int,
+    ) -> list[list[int]]:
+        return guarded.evaluator_words(rows, guard_bits)
+
     replace_everywhere(guarded.garbler_word, garbler_word)
+    replace_everywhere(guarded.garbler_words, garbler_words)
 
 
 def cap_wraps() -> None:

@@ -8,7 +8,7 @@ Spec: CAPC-GC-009.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from capc.foundation.errors import InputError
 from capc.two_party.circuits.builder import Circuit
 from capc.two_party.vectorised.bits import unpack_rows
 from capc.two_party.vectorised.hashing import BatchHash
-from capc.two_party.vectorised.labels import WORD, Words, colours, expand_labels, to_numbers
+from capc.two_party.vectorised.labels import WORD, Words, colours, expand_labels, to_numbers, word_rows
 from capc.two_party.vectorised.output_sharing import EvaluatorProjection
 from capc.two_party.vectorised.programs import Block, Program, run_xors
 
@@ -78,14 +78,14 @@ class EvaluatorProgram(Program):
                     run(label_hash)
                 run_xors(slots, xors)
 
-    def finish(self, label_hash: BatchHash, read_into: ReadInto) -> tuple[list[list[int]], list[list[int]]]:
+    def finish(self, label_hash: BatchHash, read_into: ReadInto) -> tuple[Sequence[Sequence[int]], list[list[int]]]:
         """Reads what follows the tables. Lane by lane the shares of the output words, or output bits and their labels.
 
         Raises:
             InvalidPayloadError: a row outside its ring (`value_out_of_range`), or padding bits set (`non_canonical`).
         """
         if self._projection is not None:
-            return self.share_outputs(label_hash, read_into)[0].tolist(), []
+            return word_rows(self.share_outputs(label_hash, read_into)[0]), []
         active = self._wires.slots[self._outputs]
         read_into(self._rows.data)
         bits = unpack_rows(self._rows, len(active), self.lanes) ^ colours(active)

@@ -34,6 +34,7 @@ from capc.two_party.vectorised.labels import (
     select,
     set_lowest_bits,
     to_numbers,
+    word_rows,
 )
 from capc.two_party.vectorised.output_sharing import GarblerProjection
 from capc.two_party.vectorised.programs import Block, Program, run_xors, runs
@@ -96,14 +97,14 @@ class GarblerProgram(Program):
                 run_xors(slots, xors)
             yield self._bytes[:length]
 
-    def finish(self, label_hash: BatchHash) -> tuple[list[list[int]], list[list[int]], bytes | memoryview]:
+    def finish(self, label_hash: BatchHash) -> tuple[list[tuple[int, ...]], list[list[int]], bytes | memoryview]:
         """Lane by lane the garbler's shares of the output words, or the zero labels of outputs that are not shared.
 
         Third, what follows the tables on the wire; as a view, valid until the program is used again.
         """
         if self._projection is not None:
             shares, _, rows = self.share_outputs(label_hash)
-            return shares.tolist(), [], rows.data
+            return word_rows(shares), [], rows.data
         labels = self._output_labels()
         zero_labels = to_numbers(labels.transpose(1, 0, 2))
         return [], zero_labels, np.packbits(colours(labels), axis=1, bitorder="little").tobytes()

@@ -64,6 +64,11 @@ def to_numbers(labels: Words) -> list[list[int]]:
     return [[low | high << 64 for low, high in row] for row in labels.tolist()]
 
 
+def word_rows(words: Words) -> list[tuple[int, ...]]:
+    """The numbers of words of shape (rows, columns), 1 column or more: tuples, which the garbage collector lets be."""
+    return [*zip(*words.T.tolist(), strict=True)]
+
+
 def to_number(label: Words) -> int:
     """The number of one label."""
     return int.from_bytes(label.tobytes(), "little")

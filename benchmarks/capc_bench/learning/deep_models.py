@@ -108,14 +108,18 @@ def train(module: nn.Module, pixels: Tensor, labels: Tensor, epochs: int) -> Non
     module.eval()
 
 
-def study(name: str, file: Path, rows: int, held_out: int, epochs: int) -> dict[str, object]:
-    """Trains, quantises and compares."""
+def study(
+    name: str, file: Path, rows: int, held_out: int, epochs: int, weights: Path | None = None
+) -> dict[str, object]:
+    """Trains, quantises and compares; what was trained is written to ``weights``, if there is such a path."""
     torch.manual_seed(0)
     widths, module = ParameterSet.named("default"), NETWORKS[name]()
     pixels, labels = images(file)
     began = time.perf_counter()
     train(module, pixels[:rows], labels[:rows], epochs)
     trained = time.perf_counter()
+    if weights is not None:
+        torch.save(module.state_dict(), weights)
     tested, right = pixels[rows : rows + held_out], labels[rows : rows + held_out]
     with torch.no_grad():
         accuracy = float(
@@ -149,8 +153,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=15_000)
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--weights", type=Path, help="where to write them, once trained")
     arguments = parser.parse_args()
-    found = study(arguments.network, arguments.data, arguments.rows, arguments.held_out, arguments.epochs)
+    found = study(
+        arguments.network, arguments.data, arguments.rows, arguments.held_out, arguments.epochs, arguments.weights
+    )
     print(json.dumps(found, indent=1))
 
 

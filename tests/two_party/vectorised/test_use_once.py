@@ -229,3 +229,14 @@ def test_a_program_is_lent_to_one_user_at_a_time() -> None:
         assert third in (first, second)
     with pool.lend(SHARED, 3) as other:
         assert other.lanes == 3
+
+
+def test_circuits_of_a_network_are_bound_once() -> None:
+    """Eight programs are kept: a batch under LeNet-5 binds those, and the next one none."""
+    pool = VectorisedTwoParty(2)._garblers
+    bound = []
+    for _ in range(2):
+        for lanes in range(1, 9):
+            with pool.lend(SHARED, lanes) as program:
+                bound.append(program)
+    assert bound[:8] == bound[8:]

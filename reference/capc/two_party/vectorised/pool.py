@@ -10,7 +10,8 @@ from capc.two_party.circuits.builder import Circuit
 
 Program = TypeVar("Program")
 
-IDLE_PROGRAMS = 4
+IDLE_PROGRAMS = 8
+"""As many as a batch under LeNet-5 needs, with two sizes of chunks for a circuit; some 10 MB each, none above 13 MB."""
 
 
 class ProgramPool(Generic[Program]):

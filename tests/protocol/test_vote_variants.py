@@ -15,6 +15,7 @@ from capc.session.envelope import MessageType
 from capc.session.hello import check_hello, hello
 from capc.session.parameters import VoteVariant
 from capc.steps.answering_party.inference import AwaitingChoice
+from capc.steps.answering_party.reverse_setup import answering_party_offer_reverse
 from capc.steps.answering_party.vote_rounds import (
     AwaitingRoundChoice,
     answering_party_begin_rounds,
@@ -169,3 +170,30 @@ def test_reverse_set_up_needs_every_party() -> None:
     party = QueryingParty(make_session(parameters), suite, None, {}, 1)
     with refused(ErrorCode.MISSING_PARTICIPANT, answering_party(1)):
         querying_party_choose_reverse(party, {}, Seed(bytes(32)))
+
+
+@pytest.mark.req("CAPC-ERR-003")
+def test_a_second_reverse_set_up_is_refused() -> None:
+    """Its messages would have the headers of the first one's. Nothing is used up."""
+    driver = labelled_in_rounds()
+    [answering], seed = driver.answering_parties, Seed(bytes(32))
+    with pytest.raises(InputError, match="makes them once"):
+        answering_party_offer_reverse(answering, seed)
+    with pytest.raises(InputError, match="makes them once"):
+        querying_party_choose_reverse(driver.querying_party, {}, seed)
+    answering.require_unspent()
+    driver.run_query([0, 0])
+
+
+@pytest.mark.req("CAPC-ERR-003")
+@pytest.mark.parametrize("variant", [VoteVariant.TOURNAMENT, VoteVariant.ALL_PAIRS])
+def test_a_session_without_rounds_has_no_reverse_set_up(variant: VoteVariant) -> None:
+    parameters = replace(make_parameters(), vote_variant=variant)
+    session, suite = make_session(parameters, num_answering=1), hybrid_suite(parameters)
+    driver = Driver(session, [constant_model((2, 3), 1, 2)], suite, make_account(parameters), counter_seeds())
+    driver.set_up()
+    with pytest.raises(InputError, match="takes rounds"):
+        answering_party_offer_reverse(driver.answering_parties[0], Seed(bytes(32)))
+    with pytest.raises(InputError, match="takes rounds"):
+        querying_party_choose_reverse(driver.querying_party, {}, Seed(bytes(32)))
+    driver.run_query([0, 0])

@@ -135,6 +135,36 @@ def test_params_of_a_group_have_the_keys_of_the_table() -> None:
         assert set(kind.params) == rows.get(name, set()), name
 
 
+STEP = re.compile("(querying_party|answering_party|privacy_guardian)_")
+CITED = re.compile(r"CAPC-[A-Z]+-\d{3}, with its codes")
+
+
+def refusals() -> dict[str, set[str]]:
+    """Of each operation but steps the codes with which vectors refuse it."""
+    found: dict[str, set[str]] = {}
+    for stem in FILES:
+        for group in vectors(stem)["testGroups"]:
+            for step in (step for test in group["tests"] for step in test["operations"]):
+                if "error" in step["expect"] and not STEP.match(step["op"]):
+                    found.setdefault(step["op"], set()).add(step["expect"]["error"]["code"])
+    return found
+
+
+@pytest.mark.req("CAPC-VEC-001")
+def test_what_vectors_refuse_is_told_with_its_code() -> None:
+    told = {name: row[1] for row in tables("| operation | refused, in order |") for name in CODE.findall(row[0])}
+    found = refusals()
+    assert set(told) == set(found)
+    untold = {name: codes - set(CODE.findall(told[name])) for name, codes in found.items()}
+    assert {name: codes for name, codes in untold.items() if codes and not CITED.search(told[name])} == {}
+
+
+@pytest.mark.req("CAPC-VEC-001")
+def test_params_are_told_with_the_types_of_every_group() -> None:
+    rows = {name: set(Types(row[1]).fields()) for row in tables("| groups | `params` |") for name in row[0].split(", ")}
+    assert rows == {name: set(kind.params) for name, kind in GROUP_TYPES.items() if kind.params}
+
+
 # --- what goes between judge and port -----------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """Which circuit follows a stage, and what goes into each instance of it: both ends of a connection ask here.
 
-Spec: CAPC-WIRE-009, CAPC-PARAM-066, CAPC-PARAM-067.
+Spec: CAPC-WIRE-009, CAPC-PARAM-066, CAPC-PARAM-067, CAPC-ERR-003.
 """
 
 from __future__ import annotations
@@ -64,6 +64,18 @@ def require_vote(stage: StageShape) -> None:
     """Raises :class:`InputError` unless a layer votes."""
     if stage.activation is not Activation.VOTE:
         raise InputError("this layer does not vote: use its circuits, or keep its sums")
+
+
+def require_reverse_setup(parameters: Parameters, *, made: bool) -> None:
+    """Refuses a reverse set-up that the session has no use for, and a second one, whose messages the first would match.
+
+    Raises:
+        InputError: as said.
+    """
+    if parameters.vote_variant is not VoteVariant.MULTI_ROUND:
+        raise InputError("no vote of this session takes rounds: leave the reverse set-up out")
+    if made:
+        raise InputError("the second base transfers were made: a session makes them once")
 
 
 def vote_shape(parameters: Parameters, count: int) -> VoteShape:

@@ -103,5 +103,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "listing_releasing": listings.releasing,
     "index": statements.index,
     "field_types": fields.field_types,
+    "param_types": fields.param_types,
     "kinds": fields.kinds,
 }

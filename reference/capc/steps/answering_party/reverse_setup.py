@@ -13,6 +13,7 @@ from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse
 from capc.session.envelope import MessageType
 from capc.steps.answering_party.party import AnsweringParty
+from capc.steps.layer_circuits import require_reverse_setup
 from capc.steps.suite import OfferState
 from capc_spec.registry import TAGS
 
@@ -26,8 +27,13 @@ class AwaitingReverseChoice(SingleUse):
 
 
 def answering_party_offer_reverse(party: AnsweringParty, seed: Seed) -> tuple[AwaitingReverseChoice, bytes]:
-    """Reverse set-up 1."""
+    """Reverse set-up 1.
+
+    Raises:
+        InputError: no vote of the session takes rounds, or this set-up was made.
+    """
     AnsweringParty.require(party)
+    require_reverse_setup(party.session.parameters, made=bool(party.reverse_keys))
     party.spend()
     channel, suite = party.channel, party.suite
     state, offer = suite.two_party.evaluator_offer(suite.expand(seed, channel.label("answering_party_offer_reverse")))

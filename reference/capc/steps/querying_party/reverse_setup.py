@@ -18,6 +18,7 @@ from capc.foundation.randomness import Seed
 from capc.foundation.single_use import SingleUse, require_alive
 from capc.session.channel import Channel
 from capc.session.envelope import MessageType
+from capc.steps.layer_circuits import require_reverse_setup
 from capc.steps.querying_party.party import QueryingParty
 from capc.steps.suite import ChoiceState, GarblerKey
 from capc_spec.registry import TAGS
@@ -43,9 +44,11 @@ def querying_party_choose_reverse(
     """Reverse set-up 2: an offset for each answering party, and the choices by its bits.
 
     Raises:
+        InputError: no vote of the session takes rounds, or this set-up was made.
         ProtocolError: an offer is malformed or misdirected, or an answering party's is missing.
     """
     QueryingParty.require(party)
+    require_reverse_setup(party.session.parameters, made=bool(party.reverse_keys))
     scheme = party.suite.two_party
     payloads = _open_all(party, MessageType.BASE_OT_OFFER, offers, scheme.offer_length())
     states: dict[Party, ChoiceState] = {}

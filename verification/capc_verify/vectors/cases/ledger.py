@@ -396,3 +396,19 @@ def _checkpoints(group: GroupBuilder, log: _Log) -> None:
         )
     test = group.test("checkpoint_next", "A state follows from the one before.", _CHECKPOINTS)
     test.run("ledger_checkpoint", key=log.key, state=test.draw("state", 32), records=log.fields())
+    broken = [*log.fields()[:3], {**log.fields()[3], "body": b"{}"}, *log.fields()[4:]]
+    for name, comment, key, records in (
+        ("broken_log", "A record was edited: a checkpoint is of a log that is right.", log.key, broken),
+        ("other_key", "Another key than the owner's: nobody would begin at it.", Seed(bytes(32)), log.fields()),
+    ):
+        group.case(
+            "ledger_checkpoint",
+            f"checkpoint_{name}",
+            comment,
+            _CHECKPOINTS,
+            ["BrokenLog"],
+            key=key,
+            state=START,
+            records=records,
+            fault=_INPUT,
+        )

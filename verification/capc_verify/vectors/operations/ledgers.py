@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from capc.foundation.errors import InputError
 from capc.foundation.primitives import signing_public_key
 from capc.foundation.randomness import Seed
 from capc.privacy.ledger import KnownHead, LedgerLog, Proof, Terms, check_proof, replay
@@ -86,9 +87,11 @@ def _check(call: Call) -> Result:
 
 
 def _checkpoint(call: Call) -> Result:
-    log = replay(Row(**fields) for fields in call["records"])
+    log, key = replay(Row(**fields) for fields in call["records"]), Seed(call["key"])
+    if signing_public_key(key) != log.public_key:
+        raise InputError("another key than the owner's: nobody would begin at its checkpoint")
     checkpoint = log.checkpoint_after(call["state"])
-    kept = checkpoint.signed(Seed(call["key"]))
+    kept = checkpoint.signed(key)
     return Result({"entries": kept.entries, "state": checkpoint.state, "signature": kept.signature})
 
 

@@ -94,6 +94,15 @@ def kinds() -> str:
     return table("field | `kind` | its other fields", _by_kind())
 
 
+def param_types() -> str:
+    """What all tests of a group share, types of groups that are alike in one row."""
+    alike: dict[str, list[str]] = {}
+    for group in GROUP_TYPES.values():
+        if group.params:
+            alike.setdefault(_side(group.params, IN), []).append(group.name)
+    return table("groups | `params`", ((", ".join(names), told) for told, names in alike.items()))
+
+
 def field_types() -> str:
     """All operations, those that are written alike in one row."""
     return table("operations | `in` | `out` | `intermediate`", _rows())

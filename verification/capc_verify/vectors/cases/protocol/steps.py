@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from capc.foundation.encoding import LABEL_BITS
-from capc.foundation.errors import ErrorCode
-from capc.foundation.parties import QUERYING_PARTY, ROLE_CODES, Party
-from capc.foundation.primitives import base_multiply, random_scalar
-from capc.foundation.randomness import XofSource
+from capc.foundation.parties import QUERYING_PARTY
 from capc.protocol.seats import Mode
 from capc.session.envelope import HEADER
 from capc.session.parameters import Charge, ReleasePolicy, VoteVariant
 from capc.steps.release_transfers import FIRST_BYTES
-from capc_verify.vectors.build import FileBuilder, GroupBuilder, TestBuilder
+from capc_verify.vectors.build import FileBuilder
 from capc_verify.vectors.cases.common import (
     MessageFault,
     confident,
     expect_equal,
-    message_faults,
     policy,
     single_draw,
     toy_session,
 )
-from capc_verify.vectors.cases.protocol.honest_session import MODELS, HonestSession, Performed, features_where, models
+from capc_verify.vectors.cases.protocol.honest_session import MODELS, HonestSession, features_where, models
 from capc_verify.vectors.cases.protocol.layers import model_of_layers, session_of_layers
-from capc_verify.vectors.cases.protocol.payload_faults import payload_faults
+from capc_verify.vectors.cases.protocol.mistakes import (
+    AT_ONCE,
+    IN_ROUNDS,
+    OF_LAYERS,
+    PREPARED,
+    answered_in_worst_case,
+    in_two_batches,
+    mistakes,
+    without_reverse_set_up,
+    without_rounds,
+)
+from capc_verify.vectors.cases.protocol.play import MISTAKE, Play, again
 from capc_verify.vectors.cases.protocol.recording import Script
 from capc_verify.vectors.operation import Fault, GroupType
 from capc_verify.vectors.operations.protocol.rounds import ROUNDS
@@ -52,7 +56,6 @@ _VARIANTS = {
     VoteVariant.ALL_PAIRS: ("CAPC-ARG-014",),
     VoteVariant.MULTI_ROUND: ("CAPC-ROUND-001", "CAPC-ROUND-008", "CAPC-ROUND-010"),
 }
-_GARBLED_ROUNDS = ("answering_party_garble_round",)
 _ROUNDS = {*ROUNDS.receives, "answering_party_offer_reverse", "answering_party_begin_rounds"}
 _AHEAD = {
     *BATCHES.receives,
@@ -62,13 +65,7 @@ _AHEAD = {
     "querying_party_enter_prepared",
 }
 _LAST = {"querying_party_finish_release", "privacy_guardian_read_answered"}
-_FROM_EVERYBODY = ("mask_keys", "checks", "choices", "vote_shares", "offers", "trees")
-"""Fields with a message of each participant."""
-_ROLES = {code: role for role, code in ROLE_CODES.items()}
-_LAST_LAYER = "1_1_1"
-"""Query 1, AP_1, layer 1: the steps whose messages the faults are put into."""
 _AGREED, _DISPUTED = features_where(agree=True), features_where(agree=False)
-_MISTAKE = Fault.of_caller("input_error")
 
 
 _MODEL = MODELS[0]
@@ -102,195 +99,27 @@ _MISTAKES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
 """A caller's mistakes: step, name, what is wrong, the statement, and the inputs that are wrong."""
 
 
-@dataclass(frozen=True)
-class _Play:
-    """An honest session in its file, and what goes wrong after the first steps of it."""
-
-    file: FileBuilder
-    group: GroupBuilder
-    honest: HonestSession
-
-    def steps(self, ops: Collection[str]) -> list[Performed]:
-        """All steps of these names."""
-        return [step for step in self.honest.steps if step.op in ops]
-
-    def test_after(
-        self, name: str, comment: str, requirements: list[str], flag: str, step: Performed, done: int = 0
-    ) -> TestBuilder:
-        """A test that begins after all steps before one, and ``done`` from it on."""
-        count = step.number + done
-        return self.group.test(name, comment, requirements, [flag], after=(self.honest.test, count) if count else None)
-
-    def case(
-        self,
-        name: str,
-        comment: str,
-        requirements: list[str],
-        flag: str,
-        step: Performed,
-        fault: Fault | None = None,
-        **changed: Any,  # noqa: ANN401
-    ) -> TestBuilder:
-        """A test that takes the step with some inputs changed."""
-        test = self.test_after(name, comment, requirements, flag, step)
-        _again(test, step, fault, **changed)
-        return test
-
-    def faults(self) -> _Play:
-        """One fault at a time in each message of the group, a missing one, and a receipt for something else."""
-        for step in self._chosen():
-            for number, (key, message, replaced) in enumerate(_messages(step)):
-                # The release in realised mode and the batches take multiples of 8 transfers: no padding bits.
-                padded = self.group.kind is not REALISED and self.group.kind is not BATCHES
-                faults = list(message_faults(message, empty_payload=len(message) == HEADER.size))
-                for fault in [*faults, *payload_faults(step.op, key, message, padded=padded)]:
-                    self.one_fault(step, f"{key}_{fault.name}", fault, replaced(fault.message))
-                if number == 0 and step.states:
-                    self._recovery(
-                        step, Fault.of_peer("malformed_length", _sender(message)), replaced(faults[0].message)
-                    )
-            self._missing(step)
-            if "receipt" in step.fields:
-                self._receipts(step)
-        return self
-
-    def reuses(self, ops: Collection[str]) -> _Play:
-        """States that were used before."""
-        for step in self.steps(ops):
-            name = f"{step.op}_state_reused"
-            if step.states and name not in self.group.tests:
-                test = self.test_after(name, "The state was consumed.", ["CAPC-ROLE-008"], "StateReuse", step, done=1)
-                _again(test, step, Fault.of_caller("state_reused"))
-        return self
-
-    def offsets(self) -> _Play:
-        """Valid points for offsets Delta' that no honest party draws, and then the messages of the honest session.
-
-        With other points the answering party makes other trees and so other bits d; what it receives is well-formed.
-        """
-        choice = self.steps(["answering_party_finish_reverse"])[0]
-        _, last = [step for step in self.steps(_GARBLED_ROUNDS) if step.party == choice.party][:2]
-        between = self.honest.steps[choice.number + 1 : last.number]
-        following = [step for step in between if step.party in (choice.party, QUERYING_PARTY)]
-        [row] = payload_faults(last.op, "message", last.fields["message"], padded=False)
-        for name, points, fault in (("even", 1, None), ("zero", LABEL_BITS, None), (f"even_rows_{row.name}", 1, row)):
-            comment = f"Points of {points} of the bits of Delta' are for 0; then the messages of the honest session."
-            flags = ["OffsetOfChoice", *([fault.flag] if fault else [])]
-            requirements = ["CAPC-ROUND-010", *([fault.requirement] if fault else [])]
-            after = (self.honest.test, choice.number)
-            test = self.group.test(f"offset_{name}", comment, requirements, flags, after=after)
-            source = XofSource(test.seed(), b"points")
-            patch = b"".join(base_multiply(random_scalar(source)) for _ in range(points))
-            _again(test, choice, message=Edited(choice.fields["message"], {"at": HEADER.size, "replace": patch.hex()}))
-            for step in following:
-                _again(test, step)
-            if fault is None:
-                _again(test, last)
-            else:
-                _again(test, last, Fault.of_peer(fault.code, QUERYING_PARTY), message=fault.message)
-        return self
-
-    def _chosen(self) -> list[Performed]:
-        """Of each step the occurrence that the faults are put into."""
-        chosen: dict[str, Performed] = {}
-        for step in self.steps(self.group.kind.receives):
-            if step.op not in chosen or step.states[0].endswith(_LAST_LAYER):
-                chosen[step.op] = step
-        return list(chosen.values())
-
-    def one_fault(self, step: Performed, name: str, fault: MessageFault, changed: dict[str, Any]) -> None:
-        """A message with a fault, which its sender is blamed for."""
-        requirements = [fault.requirement, "CAPC-ERR-001", "CAPC-ERR-002"]
-        wanted = Fault.of_peer(fault.code, _sender(fault.message.base))
-        if fault.code != ErrorCode.INCONSISTENT_TRANSFERS:
-            self.case(
-                f"{step.op}_{name}", "One fault in one message.", requirements, fault.flag, step, wanted, **changed
-            )
-            return
-        comment = "One fault in one message; the honest one comes too late."
-        requirements.append("CAPC-ROLE-020")
-        test = self.case(f"{step.op}_{name}", comment, requirements, fault.flag, step, wanted, **changed)
-        _again(test, step, Fault.of_caller("state_reused"))
-
-    def _recovery(self, step: Performed, fault: Fault, changed: dict[str, Any]) -> None:
-        comment = "A message without a header is refused; then the honest one is accepted, with the same result."
-        test = self.case(f"{step.op}_recovers", comment, ["CAPC-ROLE-009"], "Recovery", step, fault, **changed)
-        _again(test, step)
-        expect_equal(test.operations[-1]["expect"], self.honest.test.operations[step.number]["expect"], test.name)
-
-    def _missing(self, step: Performed) -> None:
-        for key in _FROM_EVERYBODY:
-            held: Mapping[Party, bytes] = step.fields.get(key, {})
-            requirements = ["CAPC-ROLE-006", "CAPC-AGG-004"] if key == "vote_shares" else ["CAPC-ROLE-006"]
-            for party in held:
-                name, comment = f"{step.op}_without_{party}", "The message of one participant is missing."
-                others = {other: message for other, message in held.items() if other != party}
-                fault = Fault.of_peer("missing_participant", party)
-                self.case(name, comment, requirements, "Missing", step, fault, **{key: others})
-
-    def _receipts(self, step: Performed) -> None:
-        comment = "The receipt was given for something else: nothing is drawn, nothing is sent."
-        for what, change in (
-            ("session", {"session_tag": bytes(32)}),
-            ("query", {"query": 2}),
-            ("shares", {"inputs_digest": bytes(32)}),
-        ):
-            receipt = {**step.fields["receipt"], **change}
-            name = f"{step.op}_receipt_of_other_{what}"
-            self.case(name, comment, ["CAPC-REL-004"], "ForeignReceipt", step, _MISTAKE, receipt=receipt)
-        self.reuses([step.op])
-
-
-def _again(
-    test: TestBuilder,
-    step: Performed,
-    fault: Fault | None = None,
-    states: Sequence[str] | None = None,
-    **changed: Any,  # noqa: ANN401
-) -> None:
-    """Takes a step that the honest session took, with some inputs changed."""
-    taken = step.states if states is None else states
-    test.run(step.op, step.party, states=taken, leaves=step.leaves, fault=fault, **{**step.fields, **changed})
-
-
-def _messages(step: Performed) -> Iterator[tuple[str, bytes, Callable[[Edited], dict[str, Any]]]]:
-    """The messages that a step takes: a name, the bytes, and the inputs that change with another in its place."""
-    for key in ("message", "he_public_key", "offer", "check"):
-        if key in step.fields:
-            yield key, step.fields[key], lambda edited, key=key: {key: edited}  # type: ignore[misc]
-    for key in _FROM_EVERYBODY:
-        held: Mapping[Party, bytes] = step.fields.get(key, {})
-        for party in list(held)[-1:]:
-            yield (
-                f"{key}_{party}",
-                held[party],
-                lambda edited, key=key, held=held, party=party: {key: {**held, party: edited}},  # type: ignore[misc]
-            )
-
-
-def _sender(message: bytes) -> Party:
-    fields = HEADER.unpack_from(message)
-    return Party(_ROLES[fields[4]], fields[5])
-
-
 def protocol_plain() -> FileBuilder:
     """Plain GNMax: every step, every message, and a caller's mistakes."""
     play = _play("plain", PLAIN, policy(), [(Mode.LABEL, [_AGREED])]).faults().reuses(PLAIN.operations)
     for op, name, comment, requirement, changed in _MISTAKES:
-        play.case(name, comment, [requirement], "CallerMistake", play.steps([op])[0], _MISTAKE, **changed)
+        play.case(name, comment, [requirement], "CallerMistake", play.steps([op])[0], MISTAKE, **changed)
     (entered,), (opened,), (release,) = (play.steps([op]) for op in (_ENTER, _OPEN, "querying_party_request_release"))
     comment = "Features of -1 and 1 are admitted."
     play.case("ends_of_the_range", comment, ["CAPC-ROLE-011"], "Extreme", entered, queries=[[-4, 4]])
     turn, first, second = release.states
     for name, states in (("share_missing", [turn, first]), ("share_twice", [turn, first, first])):
         comment, requirements = "One share of every party.", ["CAPC-AGG-004"]
-        play.case(name, comment, requirements, "CallerMistake", release, _MISTAKE, states=states)
+        play.case(name, comment, requirements, "CallerMistake", release, MISTAKE, states=states)
     test = play.test_after(
         "shares_of_another_query", "Shares of query 1, turn of query 2.", ["CAPC-WIRE-006"], "CallerMistake", release
     )
     leaves = ["qp_3", "open_2_1", "open_2_2", "turn_2"]
     test.run(opened.op, opened.party, states=["qp_2"], leaves=leaves, count=1)
-    _again(test, release, _MISTAKE, ["turn_2", first, second], seed=test.seed())
+    again(test, release, MISTAKE, ["turn_2", first, second], seed=test.seed())
+    mistakes(play, AT_ONCE)
+    in_two_batches(play)
+    answered_in_worst_case(play)
     return play.file
 
 
@@ -298,6 +127,7 @@ def protocol_batches() -> FileBuilder:
     """A batch of two queries, and one that is prepared before its queries are known."""
     script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.ONLINE, [_DISPUTED, _AGREED])]
     play = _play("batches", BATCHES, policy(), script).faults().reuses(_AHEAD)
+    mistakes(play, PREPARED)
     _layers(play.file)
     return play.file
 
@@ -311,7 +141,7 @@ def _layers(file: FileBuilder) -> None:
     test = group.test("session_of_layers", comment, requirements)
     script = [(Mode.LABEL, [_AGREED]), (Mode.ONLINE, [_DISPUTED])]
     honest = HonestSession(group, test, session, script, [model_of_layers(session)])
-    _Play(file, group, honest).faults().reuses(LAYERS.receives)
+    mistakes(Play(file, group, honest).faults().reuses(LAYERS.receives), OF_LAYERS)
 
 
 def protocol_all_pairs() -> FileBuilder:
@@ -323,7 +153,11 @@ def protocol_all_pairs() -> FileBuilder:
 def protocol_rounds() -> FileBuilder:
     """Votes in rounds: the reverse set-up, a batch of two queries, and one query."""
     script = [(Mode.LABEL, [_AGREED, _DISPUTED]), (Mode.LABEL, [_AGREED])]
-    return _play("rounds", ROUNDS, policy(), script, VoteVariant.MULTI_ROUND).faults().offsets().reuses(_ROUNDS).file
+    play = _play("rounds", ROUNDS, policy(), script, VoteVariant.MULTI_ROUND).faults().offsets().reuses(_ROUNDS)
+    mistakes(play, IN_ROUNDS)
+    without_reverse_set_up(play)
+    without_rounds(play.file)
+    return play.file
 
 
 def protocol_threshold() -> FileBuilder:
@@ -349,7 +183,7 @@ def protocol_realised() -> FileBuilder:
     return play.file
 
 
-def _other_transfers(play: _Play) -> None:
+def _other_transfers(play: Play) -> None:
     """The second request uses transfers of the first; here it names other ones, and the honest request follows."""
     _, second = play.steps(["privacy_guardian_release"])
     honest = second.fields["message"]
@@ -361,11 +195,11 @@ def _other_transfers(play: _Play) -> None:
         test = play.case(
             f"transfers_of_{name}", comment, requirements, "OtherTransfers", second, wanted, message=edited
         )
-        _again(test, second)
+        again(test, second)
         expect_equal(test.operations[-1]["expect"], play.honest.test.operations[second.number]["expect"], test.name)
 
 
-def _both_outcomes(name: str, kind: GroupType, release: ReleasePolicy) -> _Play:
+def _both_outcomes(name: str, kind: GroupType, release: ReleasePolicy) -> Play:
     play = _play(name, kind, release, [(Mode.LABEL, [_AGREED]), (Mode.LABEL, [_DISPUTED])])
     labels = play.honest.labels
     expect_equal([label is None for label in labels], [False, True], "one answer, then no consensus")
@@ -374,7 +208,7 @@ def _both_outcomes(name: str, kind: GroupType, release: ReleasePolicy) -> _Play:
 
 def _play(
     name: str, kind: GroupType, release: ReleasePolicy, script: Script, variant: VoteVariant = VoteVariant.TOURNAMENT
-) -> _Play:
+) -> Play:
     file = FileBuilder(f"protocol_{name}", f"CAPC-PROTOCOL-{name.upper().replace('_', '-')}", _HEADER_LINES)
     session = toy_session(file.source, release, variant=variant)
     group = file.group(kind, session=SESSION.read(session.document()))
@@ -385,4 +219,4 @@ def _play(
     }
     requirements = [*_OUTPUTS, *_VARIANTS[variant]]
     test = group.test("honest_session", "Set-up and every query, step by step.", requirements, inputs=meaning)
-    return _Play(file, group, HonestSession(group, test, session, script))
+    return Play(file, group, HonestSession(group, test, session, script))

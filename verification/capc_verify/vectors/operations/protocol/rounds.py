@@ -33,8 +33,9 @@ def _deltas(party: QueryingParty) -> dict[str, Any]:
     return {"deltas": {peer: delta_of(key) for peer, key in party.reverse_keys.items()}}
 
 
-def _is_last(state: ap_rounds.AwaitingRoundChoice | qp_rounds.AwaitingRound) -> bool:
-    return state.turn.shape.is_last(state.turn.number)
+def _is_last(state: object) -> bool:
+    rounds = ap_rounds.AwaitingRoundChoice | qp_rounds.AwaitingRound
+    return isinstance(state, rounds) and state.turn.shape.is_last(state.turn.number)
 
 
 _ROUNDS = named(

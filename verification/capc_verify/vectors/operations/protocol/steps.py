@@ -73,7 +73,7 @@ def _noise(state: pg.ReleasedQuery, _: bytes) -> dict[str, Any]:
 
 
 def choice_of(usual: Step, other: Step, when: Callable[[Any], bool]) -> Step:
-    """One of two steps, as the state says."""
+    """One of two steps, as the state says; either refuses what is no state of theirs."""
     return lambda state, *given: (other if when(state) else usual)(state, *given)
 
 
@@ -81,9 +81,10 @@ def _answer(enter: Step, respond: Step, keep: Step) -> Step:
     """All that a request makes an answering party do: it enters a batch, responds, keeps sums without activation."""
 
     def answer(state: Any, message: bytes, seed: Seed) -> tuple[object, bytes]:  # noqa: ANN401
-        # A request that is refused leaves the batch as it was.
-        state.require_unspent()
         opened = isinstance(state, ap.BatchTransfers)
+        if opened:
+            # A request that is refused leaves the batch as it was.
+            state.require_unspent()
         after, response = respond(enter(state.renewed()) if opened else state, message, seed)
         if opened:
             state.spend()
@@ -92,20 +93,20 @@ def _answer(enter: Step, respond: Step, keep: Step) -> Step:
     return answer
 
 
-def _request_votes(state: ap.AwaitingChoice) -> bool:
-    return state.request.stage.activation is Activation.VOTE
+def _request_votes(state: object) -> bool:
+    return isinstance(state, ap.AwaitingChoice) and state.request.stage.activation is Activation.VOTE
 
 
-def _input_votes(state: qp.AwaitingCircuits) -> bool:
-    return state.layer_input.stage.activation is Activation.VOTE
+def _input_votes(state: object) -> bool:
+    return isinstance(state, qp.AwaitingCircuits) and state.layer_input.stage.activation is Activation.VOTE
 
 
-def _prepared_votes(state: qp_ahead.OnlineCircuits) -> bool:
-    return state.stage.activation is Activation.VOTE
+def _prepared_votes(state: object) -> bool:
+    return isinstance(state, qp_ahead.OnlineCircuits) and state.stage.activation is Activation.VOTE
 
 
-def _value_votes(state: ap_ahead.OnlineValue) -> bool:
-    return not any(layer.circuits for layer in state.kept[state.layer : -1])
+def _value_votes(state: object) -> bool:
+    return isinstance(state, ap_ahead.OnlineValue) and not any(layer.circuits for layer in state.kept[state.layer : -1])
 
 
 def is_offline(state: object) -> bool:

@@ -158,7 +158,7 @@ POOL = Grid(1, 2, 2, (2, 2))
         pytest.param((StageShape(DENSE, 0, VOTE, cap=Fraction(6)),), "the cap 6 and the activation", id="6 of vote"),
         pytest.param((StageShape(DENSE, 0, VOTE, leak_bits=1),), "leak_bits = 1 and the activation", id="leak of vote"),
         pytest.param(
-            (StageShape(DENSE, 0, RELU, leak_bits=33), StageShape(Dense(2, 2), 1, VOTE)), "1 to 32", id="small leak"
+            (StageShape(DENSE, 0, RELU, leak_bits=33), StageShape(Dense(2, 2), 1, VOTE)), "0 to 32", id="small leak"
         ),
         pytest.param(
             (StageShape(DENSE, 0, RELU, cap=Fraction(1), leak_bits=1), StageShape(Dense(2, 2), 1, VOTE)),

@@ -116,7 +116,7 @@ def lengths(architecture: list[Fields]) -> list[int]:
         require("cap_bits" not in layer or (layer["activation"].startswith("relu") and layer["cap_bits"] >= 1))
         rectifies = layer["activation"].startswith("relu")
         require("cap" not in layer or (rectifies and Fraction(layer["cap"]) > 0 and "leak_bits" not in layer))
-        require("leak_bits" not in layer or (rectifies and 1 <= layer["leak_bits"] <= 32))
+        require("leak_bits" not in layer or (rectifies and 0 <= layer["leak_bits"] <= 32))
         for skip in layer["skips"]:
             added = architecture[skip - 1] if skip else layer
             require(added["activation"] != "none" or added.get("weight_bits") == layer.get("weight_bits"))

@@ -17,7 +17,7 @@ from support.builders import make_parameters, make_participants, make_policy, ma
 LOGIT_BITS = 24
 SMALL = st.integers(-3, 3)
 CAPS = st.none() | st.integers(1, 3)
-KINDS = st.sampled_from([{}, {}, {"leak_bits": 1}, {"leak_bits": 3}, {"cap": Fraction(3, 2)}, {"cap": Fraction(6)}])
+KINDS = st.sampled_from([{}, {}, {"leak_bits": 0}, {"leak_bits": 3}, {"cap": Fraction(3, 2)}, {"cap": Fraction(6)}])
 SCALES = st.none() | st.integers(0, 2)
 
 

@@ -50,6 +50,7 @@ def hidden(kind: dict[str, object], query: tuple[int, ...]) -> list[int]:
 
 
 KINDS = [
+    {"leak_bits": 0},
     {"leak_bits": 1},
     {"leak_bits": 3},
     {"leak_bits": 1, "cap_bits": 2},

@@ -63,7 +63,8 @@ class StageShape:
         sum_pool: windows over which both parties sum their shares of the source first, or None.
         max_pool: the windows of RELU_MAX_POOL over the operator's outputs, else None.
         cap: a ReLU becomes no more than this, 6 for ReLU6; c is this in units of 2^-f. None: no such cap.
-        leak_bits: s, where sums below 0 are not 0 but 2^-s times themselves. None: they are 0.
+        leak_bits: s, where sums below 0 are not 0 but 2^-s times themselves; 0 where they stay as they are, so that
+            there is no ReLU. None: they are 0.
         cap_bits: k, where no element of the value is more than 2^k - 1: a ReLU saturates there. None: no cap. Unlike
             ``cap`` it is no part of what the network computes, but a figure: chosen so that sums stay small.
         weight_bits: q, the fraction bits of its weights; None for f.
@@ -345,9 +346,9 @@ def _problem_of_pools(stage: StageShape) -> str | None:
 def _problem_of_kind(stage: StageShape) -> str | None:
     if stage.cap is not None and (stage.cap <= 0 or not stage.rectifies):
         return f"has the cap {stage.cap} and the activation {stage.activation.value}: choose above 0, of ReLUs"
-    if stage.leak_bits is not None and (not 1 <= stage.leak_bits <= MOST_LEAK_BITS or not stage.rectifies):
+    if stage.leak_bits is not None and (not 0 <= stage.leak_bits <= MOST_LEAK_BITS or not stage.rectifies):
         return (
-            f"has leak_bits = {stage.leak_bits} and the activation {stage.activation.value}: choose 1 to "
+            f"has leak_bits = {stage.leak_bits} and the activation {stage.activation.value}: choose 0 to "
             f"{MOST_LEAK_BITS}, of ReLUs"
         )
     if stage.leak_bits is not None and stage.cap is not None:

@@ -179,24 +179,6 @@ def test_module_is_refused(name: str) -> None:
 
 
 LOWERING: dict[str, tuple[nn.Module, Shape, str]] = {
-    "average_of_sums": (
-        after(nn.AvgPool2d(2), nn.ReLU()), IMAGE,
-        "AvgPool2d at 1: it works on the sums of 0, without a ReLU: put a ReLU between",
-    ),
-    "two_convolutions": (
-        nn.Sequential(nn.Conv2d(2, 2, 3), nn.Conv2d(2, 2, 3)), IMAGE, "Conv2d at 1: it works on the sums of 0, without",
-    ),
-    "max_pool_without_relu": (
-        after(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 2)), IMAGE, "Linear at 3: it follows a max pool of 0 without",
-    ),
-    "max_pool_at_the_end": (after(nn.MaxPool2d(4), nn.Flatten()), IMAGE, "output at 2: the network ends in a max pool"),
-    "max_pool_of_the_query": (nn.Sequential(nn.MaxPool2d(2)), IMAGE, "MaxPool2d at 0: it works on the query"),
-    "max_pool_added": (
-        Calls(lambda m, x: functional.max_pool2d(m.conv(x), 1) + x), IMAGE, "add at add: it follows a max pool of conv",
-    ),
-    "averages_of_the_query": (
-        nn.Sequential(nn.AvgPool2d(2), nn.AvgPool2d(3)), IMAGE, "AvgPool2d at 1: it averages averages of the query",
-    ),
     "factors_within_a_channel": (
         seeded(after(nn.Flatten(), nn.BatchNorm1d(32))).float(), IMAGE,
         "BatchNorm1d at 2: its factors differ within a channel",
@@ -216,10 +198,6 @@ LOWERING: dict[str, tuple[nn.Module, Shape, str]] = {
     "uneven_padding_with_dilation": (
         nn.Sequential(nn.ZeroPad2d((1, 0, 0, 0)), nn.Conv2d(2, 2, 2, dilation=2)), IMAGE,
         "Conv2d at 1: its padding is 1 and 0 on opposite sides, with dilation 2",
-    ),
-    "max_pool_of_negative_factors": (
-        Calls(lambda m, x: functional.max_pool2d(m.conv(x).relu() * -1, 2)), IMAGE,
-        "max_pool2d at max_pool2d: it works on a value times or plus constants",
     ),
     "layer_after_softmax": (
         nn.Sequential(nn.Softmax(1), nn.Linear(6, 2)), FLAT, "Linear at 1: it follows a softmax",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from support.exporters.networks import (
@@ -14,7 +13,6 @@ from support.exporters.networks import (
     Applied,
     Shuffled,
     conv,
-    normal,
     pooled_head,
     seq,
     with_activation,
@@ -106,28 +104,6 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], Shape, str]] = {
         lambda: seq(conv(3, 4), Shuffled(), conv(4, 4, groups=2), pooled_head(4)), COLOURS, "in another order",
     ),
     "pixel_shuffle": (lambda: seq(conv(3, 4), nn.PixelShuffle(2), nn.Flatten(), nn.Linear(256, 3)), COLOURS, "Depth"),
-    "two_convolutions": (
-        lambda: seq(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1), nn.ReLU(), pooled_head(4)), COLOURS, "without a ReLU",
-    ),
-    "inverted_twice": (
-        lambda: seq(
-            normal(3, 4), nn.Conv2d(4, 2, 1), normal(2, 4, 1), pooled_head(4),
-        ), COLOURS, "without a ReLU",
-    ),
-    "averages_of_linear": (
-        lambda: seq(nn.Conv2d(1, 2, 3), nn.AvgPool2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(50, 3)), IMAGE,
-        "without a ReLU",
-    ),
-    "negative_factors_before_a_max_pool": (
-        lambda: seq(
-            conv(3, 4), Applied(nn.MaxPool2d(2), lambda x: x * torch.tensor([1, 1, -1, 1]).view(4, 1, 1)), conv(4, 4),
-            pooled_head(4),
-        ), COLOURS, "may change which is largest",
-    ),
-    "max_pool_of_the_query": (lambda: seq(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3)), IMAGE, "query"),
-    "max_pool_alone": (
-        lambda: seq(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(50, 3)), IMAGE, "put a ReLU",
-    ),
     "pool_of_the_inside": (
         lambda: seq(conv(1, 2), nn.AvgPool2d(3, 2, 1, count_include_pad=False), pooled_head(2)), IMAGE,
         "does not count",

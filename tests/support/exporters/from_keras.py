@@ -137,7 +137,7 @@ MODELS = {
     ),
     "reshaped": (chain(k.Reshape((3, 4, 1)), conv(3), k.Flatten(), k.Dense(3)), ROW, None),
     "separable": (
-        chain(conv(4), k.SeparableConv2D(4, 3, activation="relu"), k.Flatten(), k.Dense(3)), COLOURS, "without a ReLU",
+        chain(conv(4), k.SeparableConv2D(4, 3, activation="relu"), k.Flatten(), k.Dense(3)), COLOURS, None,
     ),
     "average_of_the_inside": (
         chain(conv(4), k.AveragePooling2D(3, 2, padding="same"), k.Flatten(), k.Dense(3)), COLOURS, "does not count",

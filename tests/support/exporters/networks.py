@@ -332,5 +332,18 @@ TRAINED: dict[str, tuple[Callable[[], nn.Module], Shape]] = {
             conv(1, 4), Branches(nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1)), nn.Flatten(), nn.Linear(8, 3)
         ), IMAGE,
     ),
+    "two_convolutions": (lambda: seq(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1), nn.ReLU(), pooled_head(4)), COLOURS),
+    "inverted_twice": (lambda: seq(normal(3, 4), nn.Conv2d(4, 2, 1), normal(2, 4, 1), pooled_head(4)), COLOURS),
+    "averages_of_linear": (
+        lambda: seq(nn.Conv2d(1, 2, 3), nn.AvgPool2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(50, 3)), IMAGE,
+    ),
+    "negative_factors_before_a_max_pool": (
+        lambda: seq(
+            conv(3, 4), Applied(nn.MaxPool2d(2), lambda x: x * torch.tensor([1, 1, -1, 1]).view(4, 1, 1)), conv(4, 4),
+            pooled_head(4),
+        ), COLOURS,
+    ),
+    "max_pool_of_the_query": (lambda: seq(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3)), IMAGE),
+    "max_pool_alone": (lambda: seq(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(50, 3)), IMAGE),
 }  # fmt: skip
 """By name: a network, and the shape of its input."""

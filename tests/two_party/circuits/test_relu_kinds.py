@@ -58,7 +58,7 @@ def test_relu_at_most_any_cap_for_all_values_shares_and_errors(logit_bits: int, 
 @pytest.mark.req("CAPC-ARG-024", "CAPC-PARAM-066")
 @pytest.mark.parametrize(
     ("logit_bits", "fraction", "leak", "cap"),
-    [(3, 0, 1, None), (4, 1, 1, None), (4, 0, 3, None), (4, 0, 7, 1), (4, 0, 1, 2), (5, 1, 1, 1), (5, 1, 2, 2)],
+    [(3, 0, 0, None), (3, 0, 1, None), (4, 1, 1, None), (4, 0, 3, None), (4, 1, 0, 1), (4, 0, 7, 1), (4, 0, 1, 2), (5, 1, 1, 1), (5, 1, 2, 2)],
 )
 def test_leaky_relu_for_all_values_shares_and_errors(logit_bits: int, fraction: int, leak: int, cap: int) -> None:
     z = np.arange(-(1 << logit_bits - 1), 1 << logit_bits - 1)
@@ -91,7 +91,7 @@ def test_at_any_width(logit_bits: int, data: st.DataObject) -> None:
     """Near the cap, near 0 and at the ends of the ring, beside anything."""
     size = data.draw(st.integers(1, logit_bits - 2))
     fraction, half = data.draw(st.integers(0, logit_bits - 2 - size)), 1 << logit_bits - 1
-    cap, leak = data.draw(st.integers(1 << size - 1, (1 << size) - 1)), data.draw(st.integers(1, 32))
+    cap, leak = data.draw(st.integers(1 << size - 1, (1 << size) - 1)), data.draw(st.integers(0, 32))
     edges = [sign * bound << fraction for sign in (1, -1) for bound in (cap, cap + 1, 1 << size)]
     near = st.sampled_from([-half, -1, 0, half - 1, *edges, *(edge - 1 for edge in edges)])
     z = data.draw(st.one_of(near, st.integers(-half, half - 1)))
@@ -134,3 +134,7 @@ def test_costs(k: int, n: int) -> None:
         assert leaky_relu_circuit(k, fraction, leak, n).and_count == plain
         for size in (1, 5):
             assert leaky_relu_circuit(k, fraction, leak, n, size).and_count == plain + size - 1
+    # What is not below 0 and what is are then the same: nothing is chosen.
+    assert leaky_relu_circuit(k, fraction, 0, n).and_count == plain - (k - 1 - fraction)
+    for size in (1, 5):
+        assert leaky_relu_circuit(k, fraction, 0, n, size).and_count == plain - 1

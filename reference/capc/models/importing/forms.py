@@ -117,7 +117,7 @@ class RectifiedSums:
         sums: what it is of.
         low: nothing is below it; -infinity for no bound.
         high: nothing is above it; infinity for no bound.
-        leak_bits: s, where the slope below 0 is 2^-s; then there are no bounds.
+        leak_bits: s, where the slope below 0 is 2^-s; then there are no bounds. 0: there is no ReLU.
         grid: the windows of a max pool, or None.
     """
 
@@ -196,6 +196,11 @@ def fewest(biases: Floats, rows: int) -> Floats:
     return biases if few is None else few
 
 
+def unchanged(sums: Sums, grid: Grid | None = None) -> RectifiedSums:
+    """Sums as they are, or the largest in each window, as a stage of their own: its slope is one everywhere."""
+    return RectifiedSums(sums, leak_bits=0, grid=grid)
+
+
 def usable(form: Form) -> StageValue | RectifiedSums | Sums:
     """A form that any operator works on.
 
@@ -203,8 +208,7 @@ def usable(form: Form) -> StageValue | RectifiedSums | Sums:
         UnsupportedError: it is one that few operators can work on.
     """
     if isinstance(form, PooledSums):
-        remedy = "put a ReLU before or after the pool"
-        raise UnsupportedError(f"it follows a max pool of {form.sums.place} without ReLU", remedy)
+        return unchanged(form.sums, form.grid)
     if isinstance(form, Scores):
         raise UnsupportedError("it follows a softmax", "use a softmax at the end only")
     if isinstance(form, Padded):

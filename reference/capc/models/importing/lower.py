@@ -35,6 +35,7 @@ from capc.models.importing.forms import (
     entries,
     parts_of,
     reshaped,
+    unchanged,
     usable,
 )
 from capc.models.importing.graph import (
@@ -178,8 +179,6 @@ class _Lowering:
         check_vote(name, shape)
         if isinstance(form, Scores):
             form = form.logits
-        if isinstance(form, PooledSums):
-            raise refusal("output", name, "the network ends in a max pool without ReLU", "end in a linear layer")
         with named("output", name):
             if isinstance(form, Joined):
                 form = self._dense(name, form, shape, Linear(np.eye(shape[0]), np.zeros(shape[0])))
@@ -260,19 +259,10 @@ class _Lowering:
         if isinstance(given, RectifiedSums):
             pooled = replace(given, grid=grid)
             return self.stages.activated(pooled) if pooled.is_plain else pooled
-        if given.is_signed:
-            # It is computed together with a ReLU, which would change negative entries.
-            what = "the query" if given.value == QUERY else "a value that a leak made negative"
-            raise UnsupportedError(f"it works on {what}", "put a convolution with ReLU before it")
-        shifts = None if given.shifts is None else each_channel(given.shifts, shape[0])
-        if (given.shifts is not None and shifts is None) or (given.scales is not None and (given.scales < 0).any()):
-            raise UnsupportedError(
-                "it works on a value times or plus constants that may change which is largest", "put a ReLU before it"
-            )
-        # The largest of x + t is t more than that of x, which is not negative.
-        copy = self.stages.copy(node.name, replace(given, shifts=None), shape)
-        value = self.stages.activated(RectifiedSums(copy, grid=grid))
-        return value if shifts is None else replace(value, shifts=entries(shifts, prod(node.shape)))
+        copy = self.stages.copy(node.name, given, shape)
+        # Constants are private, so that their signs do not decide which stage it is.
+        is_plain = not given.is_signed and given.scales is None and given.shifts is None
+        return self.stages.activated(RectifiedSums(copy, grid=grid) if is_plain else unchanged(copy, grid))
 
     def _average_pooled(self, node: Node, window: Window, divisor: float, form: Form, shape: Shape) -> Form:
         if isinstance(form, Padded):
@@ -285,10 +275,7 @@ class _Lowering:
         grid, source = window.on(shape), self.stages.value(usable(form))
         scales = np.ones(shape[0]) if source.scales is None else each_channel(source.scales, shape[0])
         if source.pool is not None or scales is None:
-            if source.is_negative_somewhere:
-                problem = "it averages averages of the query, or of a value times or plus constants"
-                raise UnsupportedError(problem, "pool once, with a larger window")
-            source = self.stages.activated(RectifiedSums(self.stages.copy(node.name, source, shape)))
+            source = self.stages.activated(unchanged(self.stages.copy(node.name, source, shape)))
             scales = np.ones(shape[0])
         pool, count = SumPool(grid), grid.channels * grid.positions
         summed = StageValue(source.value, pool, is_signed=source.is_signed)
@@ -316,12 +303,6 @@ class _Lowering:
                 parts.append((self._affine(node, part, size, scales[here], shifts[here]), size))
                 first = here.stop
             return Joined(tuple(parts))
-        if isinstance(form, PooledSums) and (scales > 0).all():
-            of_channels = [each_channel(array, shape[0]) for array in (scales, shifts)]
-            if all(array is not None for array in of_channels):
-                sums, grid_shape = form.sums, (form.grid.channels, form.grid.height, form.grid.width)
-                before = [entries(array, sums.operator.outputs) for array in of_channels if array is not None]
-                return PooledSums(self.stages.affine(node.name, sums, grid_shape, before[0], before[1]), form.grid)
         given = usable(form)
         if isinstance(given, Sums):
             return self.stages.affine(node.name, given, shape, scales, shifts)

@@ -62,12 +62,12 @@ def leaky_relu_circuit(
 
     1. and 2. as of a ReLU                                                       n l + (n - 1)(2l - 1) - f ANDs
     3. t: nothing, or with k whether the bits above equal the sign, and a choice l - 2 - f - k, and k ANDs
-    4. y: where the sign bit is 1, bit i of t is replaced by bit i + s           k ANDs
+    4. y: where the sign bit is 1, bit i of t is replaced by bit i + s           k ANDs, none for s = 0
 
     Args:
         logit_bits: l.
         fraction_bits: f, the bits that are dropped.
-        leak_bits: s, of the slope 2^-s below 0; 1 or more.
+        leak_bits: s, of the slope 2^-s below 0; 0 or more, 0 for the largest sum as it is.
         window: n.
         cap_bits: k, from 1 to l - 2 - f, or None.
 

@@ -228,6 +228,7 @@ def claims(widths: ParameterSet, num_classes: int, windows: Sequence[int]) -> di
         **{f"capped_relu_window{n}": partial(relu_claim, l, f, n, min(f + 3, l - 2 - f)) for n in windows},
         **{f"relu6_window{n}": partial(relu_claim, l, f, n, cap=min(6 << f, (1 << l - 2 - f) - 2)) for n in windows},
         **{f"leaky_relu_window{n}": partial(leaky_relu_claim, l, f, 3, n) for n in windows},
+        **{f"no_relu_window{n}": partial(leaky_relu_claim, l, f, 0, n) for n in windows},
         **{
             f"capped_leaky_relu_window{n}": partial(leaky_relu_claim, l, f, 3, n, min(f + 3, l - 2 - f))
             for n in windows

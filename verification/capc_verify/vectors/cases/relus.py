@@ -37,6 +37,8 @@ def relus(file: FileBuilder) -> None:
         (4, 12, 2, 2, 5),
         (1, 37, 12, 3, 15),
         (1, 8, 0, 9, 4),
+        (1, 12, 2, 0, None),
+        (4, 12, 2, 0, 3),
     ):
         _leaky_relu(file, window, bits, fraction, leak, leaky_cap)
 
@@ -105,8 +107,8 @@ def _leaky_relu(file: FileBuilder, window: int, bits: int, fraction: int, leak: 
     group = file.group(LEAKY, logit_bits=bits, fraction_bits=fraction, leak_bits=leak, window=window, cap_bits=cap)
     name = f"leaky_relu{leak}_window{window}_l{bits}_f{fraction}" + (f"_cap{cap}" if cap else "")
     ands = window * bits + (window - 1) * (2 * bits - 1) + bits - 1 - (2 if window > 1 else 1) * fraction
-    expect_equal(describe(group, name), ands + (cap - 1 if cap else 0), name)
     size = bits - 1 - fraction if cap is None else cap
+    expect_equal(describe(group, name), ands + (cap - 1 if cap else 0) - (0 if leak else size), name)
     most = (1 << size) - 1 if cap else 3
     least = (-(1 << size) if cap else -5) << fraction
     cases = (_windows(window, fraction, (1 << bits - 2) - 1) if window > 1 else []) + _edges(

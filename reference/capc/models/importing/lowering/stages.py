@@ -10,7 +10,7 @@ import numpy as np
 
 from capc.models.architecture import Activation, StageShape
 from capc.models.importing import folding
-from capc.models.importing.forms import FloatLayer, RectifiedSums, StageValue, Sums
+from capc.models.importing.forms import FloatLayer, RectifiedSums, StageValue, Sums, unchanged
 from capc.models.importing.graph import Floats, Shape, UnsupportedError
 from capc.models.operators import Grid
 
@@ -84,14 +84,9 @@ class Stages:
         return self.affine(sums.place, sums, shape, np.full(shape, scale), np.full(shape, -bound))
 
     def value(self, form: StageValue | RectifiedSums | Sums) -> StageValue:
-        """A value of the protocol; a ReLU becomes one now.
-
-        Raises:
-            UnsupportedError: it is sums.
-        """
+        """A value of the protocol; a ReLU becomes one now, and so do sums without one."""
         if isinstance(form, Sums):
-            remedy = "put a ReLU between them, or merge the two into one linear layer"
-            raise UnsupportedError(f"it works on the sums of {form.place}, without a ReLU", remedy)
+            form = unchanged(form)
         return self.activated(form) if isinstance(form, RectifiedSums) else form
 
     def copy(self, place: str, source: StageValue, shape: Shape) -> Sums:

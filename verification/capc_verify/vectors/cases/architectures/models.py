@@ -75,7 +75,7 @@ def _logits(group: GroupBuilder, name: str, model: QuantisedModel) -> None:
         requirements.append("CAPC-ARG-009")
     if any(stage.cap_bits or stage.cap for stage in stages):
         requirements.append("CAPC-ARG-023")
-    if any(stage.leak_bits for stage in stages):
+    if any(stage.leak_bits is not None for stage in stages):
         requirements += ["CAPC-ARG-024", "CAPC-PARAM-066"]
     cases: list[tuple[str, list[int], list[str]]] = [
         ("zeros", [0] * inputs, []),

@@ -66,6 +66,7 @@ _SMALLEST: list[dict[str, Any]] = [
     {"kind": "capped_relu", _L: 4, "fraction_bits": 0, "words": 1, "cap_bits": 1},
     {"kind": "relu_at_most", _L: 4, "fraction_bits": 0, "words": 1, "cap": 2},
     {"kind": "leaky_relu", _L: 3, "fraction_bits": 0, "leak_bits": 1, "words": 1},
+    {"kind": "leaky_relu", _L: 3, "fraction_bits": 0, "leak_bits": 0, "words": 1},
     {"kind": "capped_leaky_relu", _L: 4, "fraction_bits": 0, "leak_bits": 1, "words": 1, "cap_bits": 2},
     *({"kind": "vote", _C: classes, _L: 3, _W: 4} for classes in (2, 3)),
     *({"kind": "vote_low_depth", _C: classes, _L: 3, _W: 4} for classes in (2, 3)),

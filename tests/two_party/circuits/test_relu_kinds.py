@@ -58,7 +58,10 @@ def test_relu_at_most_any_cap_for_all_values_shares_and_errors(logit_bits: int, 
 @pytest.mark.req("CAPC-ARG-024", "CAPC-PARAM-066")
 @pytest.mark.parametrize(
     ("logit_bits", "fraction", "leak", "cap"),
-    [(3, 0, 0, None), (3, 0, 1, None), (4, 1, 1, None), (4, 0, 3, None), (4, 1, 0, 1), (4, 0, 7, 1), (4, 0, 1, 2), (5, 1, 1, 1), (5, 1, 2, 2)],
+    [
+        *((3, 0, leak, None) for leak in (0, 1)),
+        *((4, 1, 1, None), (4, 0, 3, None), (4, 1, 0, 1), (4, 0, 7, 1), (4, 0, 1, 2), (5, 1, 1, 1), (5, 1, 2, 2)),
+    ],
 )
 def test_leaky_relu_for_all_values_shares_and_errors(logit_bits: int, fraction: int, leak: int, cap: int) -> None:
     z = np.arange(-(1 << logit_bits - 1), 1 << logit_bits - 1)

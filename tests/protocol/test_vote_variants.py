@@ -172,16 +172,22 @@ def test_reverse_set_up_needs_every_party() -> None:
         querying_party_choose_reverse(party, {}, Seed(bytes(32)))
 
 
+def offered(driver: Driver) -> None:
+    answering_party_offer_reverse(driver.answering_parties[0], Seed(bytes(32)))
+
+
+def chosen(driver: Driver) -> None:
+    querying_party_choose_reverse(driver.querying_party, {}, Seed(bytes(32)))
+
+
 @pytest.mark.req("CAPC-ERR-003")
 def test_a_second_reverse_set_up_is_refused() -> None:
     """Its messages would have the headers of the first one's. Nothing is used up."""
     driver = labelled_in_rounds()
-    [answering], seed = driver.answering_parties, Seed(bytes(32))
-    with pytest.raises(InputError, match="makes them once"):
-        answering_party_offer_reverse(answering, seed)
-    with pytest.raises(InputError, match="makes them once"):
-        querying_party_choose_reverse(driver.querying_party, {}, seed)
-    answering.require_unspent()
+    for again in (offered, chosen):
+        with pytest.raises(InputError, match="makes them once"):
+            again(driver)
+    driver.answering_parties[0].require_unspent()
     driver.run_query([0, 0])
 
 
@@ -192,8 +198,7 @@ def test_a_session_without_rounds_has_no_reverse_set_up(variant: VoteVariant) ->
     session, suite = make_session(parameters, num_answering=1), hybrid_suite(parameters)
     driver = Driver(session, [constant_model((2, 3), 1, 2)], suite, make_account(parameters), counter_seeds())
     driver.set_up()
-    with pytest.raises(InputError, match="takes rounds"):
-        answering_party_offer_reverse(driver.answering_parties[0], Seed(bytes(32)))
-    with pytest.raises(InputError, match="takes rounds"):
-        querying_party_choose_reverse(driver.querying_party, {}, Seed(bytes(32)))
+    for made in (offered, chosen):
+        with pytest.raises(InputError, match="takes rounds"):
+            made(driver)
     driver.run_query([0, 0])

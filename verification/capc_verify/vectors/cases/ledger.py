@@ -383,32 +383,17 @@ def _what_is_kept(log: _Log, check: Callable[..., None]) -> None:
 
 def _checkpoints(group: GroupBuilder, log: _Log) -> None:
     """As if they were due after these few records."""
+    op = "ledger_checkpoint"
     logs = {"first": (log.fields(), "every kind of record"), "earlier_form": (log.earlier_form(), "the earlier form")}
     for name, (records, what) in logs.items():
-        group.case(
-            "ledger_checkpoint",
-            f"checkpoint_{name}",
-            f"Entries, state and signature: {what}.",
-            _CHECKPOINTS,
-            key=log.key,
-            state=START,
-            records=records,
-        )
+        told = f"Entries, state and signature: {what}."
+        group.case(op, f"checkpoint_{name}", told, _CHECKPOINTS, key=log.key, state=START, records=records)
     test = group.test("checkpoint_next", "A state follows from the one before.", _CHECKPOINTS)
-    test.run("ledger_checkpoint", key=log.key, state=test.draw("state", 32), records=log.fields())
+    test.run(op, key=log.key, state=test.draw("state", 32), records=log.fields())
     broken = [*log.fields()[:3], {**log.fields()[3], "body": b"{}"}, *log.fields()[4:]]
     for name, comment, key, records in (
         ("broken_log", "A record was edited: a checkpoint is of a log that is right.", log.key, broken),
         ("other_key", "Another key than the owner's: nobody would begin at it.", Seed(bytes(32)), log.fields()),
     ):
-        group.case(
-            "ledger_checkpoint",
-            f"checkpoint_{name}",
-            comment,
-            _CHECKPOINTS,
-            ["BrokenLog"],
-            key=key,
-            state=START,
-            records=records,
-            fault=_INPUT,
-        )
+        about = f"checkpoint_{name}", comment, _CHECKPOINTS, ["BrokenLog"]
+        group.case(op, *about, key=key, state=START, records=records, fault=_INPUT)

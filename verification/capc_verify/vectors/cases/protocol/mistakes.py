@@ -19,6 +19,7 @@ _FINISH, _FINISHED = "querying_party_finish_preparation", "answering_party_finis
 _EVALUATE, _PREPARE = "answering_party_evaluate_layer", "answering_party_prepare_layer"
 _GARBLE, _KEEP = "answering_party_garble_layer", "querying_party_keep_sums"
 _OFFER, _CHOICES = "answering_party_offer_reverse", "querying_party_choose_reverse"
+_RELEASED, _ANSWERED = "privacy_guardian_release", "privacy_guardian_read_answered"
 _BEGUN, _AWAITED = "querying_party_begin_rounds", "answering_party_begin_rounds"
 _STATE, _LAYER = "A state that another step takes.", "The layer does not end as the step takes it for granted."
 _WHOLE, _COUNT = "One state of the batch for each answering party, in order.", "Another number of queries."
@@ -171,12 +172,12 @@ def in_two_batches(play: Play) -> None:
 
 def answered_in_worst_case(play: Play) -> None:
     """Nothing comes back where the worst case is charged."""
-    released = play.steps(["privacy_guardian_release"])[0]
+    released = play.steps([_RELEASED])[0]
     test = play.test_after(
         "answered_in_worst_case", "The worst case is charged.", ["CAPC-ERR-003"], "CallerMistake", released, done=1
     )
     states, message = released.leaves, released.fields["message"]
-    test.run("privacy_guardian_read_answered", released.party, states=states, fault=MISTAKE, message=message)
+    test.run(_ANSWERED, released.party, states=states, fault=MISTAKE, message=message)
 
 
 def without_reverse_set_up(play: Play) -> None:

@@ -20,6 +20,7 @@ from capc_mpc.measuring import evidence, main_job
 from capc_mpc.spdz import deployed, machine
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.machine import Machine
+from capc_verify.audit import command as auditing
 from capc_verify.conformance import command as conformance
 from mpc.test_program_text import emulated_run
 from support.mpc import HONEST_PARTY, needs_mp_spdz
@@ -54,6 +55,7 @@ def test_the_declared_entry_points_are_the_commands_the_finding_and_the_engine()
     assert loaded == {
         (app.EXTENSIONS, "conformance"): conformance.app,
         (app.EXTENSIONS, "mpc"): command.app,
+        (app.EXTENSIONS, "verify"): auditing.app,
         (doctor_command.EXTENSIONS, "mpc"): machine.doctor_line,
         (plan.EXTENSIONS, "mp-spdz"): engine.open_engine,
     }

@@ -35,7 +35,7 @@ def test_guide_runs_and_its_errors_are_those_shown(
         else:
             assert text.strip() == refusal
             shown += 1
-    assert shown == 11
+    assert shown == 10
     assert "rows" in capsys.readouterr().out
     # A file is read like the module that it was made from.
     quantised, from_file = names["quantised"], names["from_file"]

@@ -249,7 +249,10 @@ def stage_bits(model: QuantisedModel) -> tuple[int, ...]:
             sums = np.floor(largest / 2.0 ** stage.scale_bits(model.fraction_bits))
             most = stage.most(model.fraction_bits)
             sums = sums if most is None else np.minimum(sums, most)
-            # Below 0 a leak gives no more than this in magnitude, but 1 of the smallest sums.
-            sums = sums if stage.leak_bits is None else np.maximum(sums, largest > 0)
+            if stage.leak_bits is not None:
+                # What is below 0 is rounded down, so away from it.
+                below = np.ceil(largest / 2.0 ** stage.scale_bits(model.fraction_bits))
+                below = below if stage.cap_bits is None else np.minimum(below, 2.0**stage.cap_bits)
+                sums = np.maximum(sums, np.ceil(below / 2.0**stage.leak_bits))
         values.append(sums)
     return tuple(needed)

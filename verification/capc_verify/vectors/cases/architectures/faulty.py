@@ -86,7 +86,6 @@ FAULTY: Sequence[tuple[str, str, str, list[_Stage]]] = (
     ("cap_of_no_bits", "A cap of 0 bits.", _FIGURES, [{**_RELU, "cap_bits": 0}, _dense(4, 2, 1, "vote")]),
     ("cap_of_nothing", "A cap of 0.", _FIGURES, [{**_RELU, "cap": Fraction(0)}, _dense(4, 2, 1, "vote")]),
     ("rational_cap_of_vote", "A vote with a cap.", _FIGURES, [_dense(4, 2, 0, "vote", cap=Fraction(6))]),
-    ("leak_above_one", "A leak of slope 2.", _FIGURES, [{**_RELU, "leak_bits": -1}, _dense(4, 2, 1, "vote")]),
     ("leak_too_small", "A leak of slope 2^-33.", _FIGURES, [{**_RELU, "leak_bits": 33}, _dense(4, 2, 1, "vote")]),
     ("leak_of_vote", "A vote with a leak.", _FIGURES, [_dense(4, 2, 0, "vote", leak_bits=3)]),
     (

@@ -52,6 +52,27 @@ STATEMENTS = """# 01 The toy
 
 **CAPC-TOY-004** (assumption) Coins MUST be fair.
 """
+QUESTIONS = """# Questions
+
+## 1. Is the toy low?
+
+It is, unless `somebody` lifts it <b>.
+
+| statement | kind | what stands behind it |
+|---|---|---|
+| CAPC-TOY-001 | test | it is looked at |
+| CAPC-TOY-004 | assumption | nothing |
+
+## 2. Does a push lift it?
+
+No push that was tried.
+
+- Others may.
+
+| statement | kind | what stands behind it |
+|---|---|---|
+| CAPC-TOY-003 | test | two pushes |
+"""
 CODE = '''"""The toy."""
 
 
@@ -103,6 +124,7 @@ class ToyCheckout:
         toy = cls(root)
         toy.write("spec/90-security-claims.md", CLAIMS)
         toy.write("spec/01-toy.md", STATEMENTS)
+        toy.write("docs/questions.md", QUESTIONS)
         toy.write("reference/toy/toy.py", CODE)
         toy.write("tests/toy/test_toy.py", TESTS)
         toy.write("tests/conftest.py", 'pytest_plugins = ["capc_verify.pytest_plugin"]\n')

@@ -100,6 +100,9 @@ def test_the_page_opens_alone_and_says_what_an_auditor_looks_for(of_all: Audited
         "It is low, as 2 < 3 <says> everybody.",
         "The specification does not say where it is argued.",
         "That the toy is red, or blue.",
+        "Is the toy low?",
+        "It is, unless somebody lifts it <b>.",
+        "two pushes",
         "tests/toy/test_toy.py::test_each",
         of_all.document()["commit"]["id"],
         of_all.document()["tree"],
@@ -154,6 +157,13 @@ def test_a_statement_whose_evidence_is_broken_is_red_with_the_reason(
     assert "<b>high" not in audited.page()
     assert '<section class="statement failed">' in audited.page()
     assert '<section class="claim failed">' in audited.page()
+    first, second = report["questions"]
+    assert (first["verdict"], second["verdict"]) == ("failed", "not run again")
+    assert [each["verdict"] for each in first["rests_on"]] == ["failed", "assumed"]
+    (red,) = re.findall(r'<section class="question failed">.*?</section>', audited.page(), re.DOTALL)
+    assert "Is the toy low?" in red
+    assert re.search(reason, Seen(red).words)
+    assert "Not asked for in this run: CAPC-TOY-003." in Seen(audited.page()).words
     said = capsys.readouterr().out
     assert f"FAILED CAPC-TOY-001: {entry['reasons'][0]}" in said
     assert "FAILS\n" in said
@@ -170,6 +180,16 @@ def test_what_is_skipped_or_left_out_is_not_shown_by_it(audited: Audited) -> Non
     assert (of(report, "CAPC-TOY-001")["verdict"], report["run"]["left_out"]) == ("shown", 2)
     assert [claim["verdict"] for claim in report["claims"]] == ["not run again", "not run again"]
     assert "CAPC-TOY-001 (2)" in Seen(audited.page()).words
+
+
+def test_a_question_is_what_its_worst_statement_is(of_all: Audited) -> None:
+    found = of_all.document()["questions"]
+    assert [(each["number"], each["verdict"]) for each in found] == [(1, "shown"), (2, "shown")]
+    assert [(each["id"], each["kind"], each["verdict"]) for each in found[0]["rests_on"]] == [
+        ("CAPC-TOY-001", "test", "shown"),
+        ("CAPC-TOY-004", "assumption", "assumed"),
+    ]
+    assert [block["kind"] for block in found[1]["answer"]] == ["paragraph", "list"]
 
 
 def test_a_page_is_made_of_its_document_alone(of_all: Audited) -> None:

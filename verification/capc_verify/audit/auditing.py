@@ -9,6 +9,7 @@ from typing import Any
 
 from capc.foundation.errors import InputError
 from capc_verify.audit.claims import Claims, read_claims
+from capc_verify.audit.questions import read_questions
 from capc_verify.audit.report.document import Audit, document
 from capc_verify.audit.report.environment import commit_here, environment_here
 from capc_verify.audit.report.inventory import digest, inventory
@@ -49,6 +50,7 @@ def audit(
         InterruptedRunError: Ctrl-C while tests ran.
     """
     specification, claims = _read(root)
+    questions = read_questions(root, specification)
     selection = select(what, specification, claims, quick=quick)
     check_runnable(root)
     traced = read_report(root)
@@ -71,7 +73,7 @@ def audit(
     ]
     if changed:
         raise InputError(f"{changed[0]}: changed while tests ran, so that nothing is shown: run it again")
-    return document(Audit(root, specification, claims, traced, selection, run, hashes))
+    return document(Audit(root, specification, claims, questions, traced, selection, run, hashes))
 
 
 def reported(root: Path, report: Mapping[str, Any]) -> None:

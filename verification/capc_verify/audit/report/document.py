@@ -9,6 +9,7 @@ from typing import Any
 
 from capc_verify.audit.claims import Claim, Claims
 from capc_verify.audit.matrix import faults_of_statements, without_fault
+from capc_verify.audit.questions import Question
 from capc_verify.audit.report.statements import Group, Judged, Verdict, judge, verdict_of
 from capc_verify.audit.runs.faulting import as_json, last_results
 from capc_verify.audit.runs.running import Run, now
@@ -33,6 +34,7 @@ class Audit:
         root: of the checkout.
         specification: its statements.
         claims: those of section 90.
+        questions: those of an auditor.
         traced: what the last whole run of the suite had for each statement.
         selection: what was run again.
         run: what became of it.
@@ -42,6 +44,7 @@ class Audit:
     root: Path
     specification: Specification
     claims: Claims
+    questions: tuple[Question, ...]
     traced: Traced
     selection: Selection
     run: Run
@@ -83,6 +86,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "tree": head["tree"],
         "assumptions": [{"tag": tag, "text": text} for tag, text in audit.claims.assumptions.items()],
         "claims": [_claim(claim, judged) for claim in audit.claims.claims.values()],
+        "questions": [_question(each, judged, audit.specification) for each in audit.questions],
         "not_claimed": list(audit.claims.not_claimed),
         "statements": [_statement(each, audit.traced, faults, records) for each in judged.values()],
         "not_asked": [name for name in audit.specification.statements if name not in judged],
@@ -114,6 +118,34 @@ def _claim(claim: Claim, judged: Mapping[str, Judged]) -> dict[str, Any]:
         "statements": list(claim.statements),
         "falsified_by": claim.falsified_by,
     }
+
+
+def _question(question: Question, judged: Mapping[str, Judged], specification: Specification) -> dict[str, Any]:
+    verdicts = {each.id: _verdict(each.id, judged, specification) for each in question.rests_on}
+    return {
+        "number": question.number,
+        "question": question.text,
+        "verdict": verdict_of(verdicts.values()).value,
+        "answer": [asdict(block) for block in question.answer],
+        "rests_on": [
+            {
+                "id": each.id,
+                "kind": specification.statements[each.id].kind,
+                "verdict": verdicts[each.id].value,
+                "behind": each.behind,
+                "sentence": specification.statements[each.id].sentence,
+            }
+            for each in question.rests_on
+        ],
+    }
+
+
+def _verdict(identifier: str, judged: Mapping[str, Judged], specification: Specification) -> Verdict:
+    """What is said of a statement, also where it was not asked for."""
+    if identifier in judged:
+        return judged[identifier].verdict
+    assumed = specification.statements[identifier].kind == "assumption"
+    return Verdict.ASSUMED if assumed else Verdict.NOT_RERUN
 
 
 def _statement(

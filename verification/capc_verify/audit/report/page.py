@@ -8,6 +8,7 @@ from typing import Any
 from capc.job.rendering.markup import Child, Element, document, element, facts, heading, table
 from capc_verify.audit.report import appendix
 from capc_verify.audit.report.prose import blocks_of, inline
+from capc_verify.audit.report.questions import questions
 from capc_verify.audit.report.statements import Verdict
 from capc_verify.audit.report.style import AUDIT_STYLE
 
@@ -15,6 +16,7 @@ Report = Mapping[str, Any]
 
 _CLASSES = {Verdict.SHOWN: "good", Verdict.FAILED: "bad", Verdict.NOT_RERUN: "open"}
 _SECTIONS = (
+    ("questions", "Questions"),
     ("claims", "Claims"),
     ("not-claimed", "Not claimed"),
     ("not-run", "Not run again"),
@@ -40,6 +42,7 @@ def page(report: Report) -> str:
     main = element(
         "main",
         *_failures(report),
+        *questions(report, badge, link),
         *_claims(report, statements),
         heading(2, "Not claimed", "not-claimed"),
         element("ul", *(element("li", *inline(item)) for item in report["not_claimed"])),

@@ -15,7 +15,8 @@ AUDIT_STYLE = (
 .open { color: var(--open); background: var(--open-band); }
 .plain { color: var(--soft); background: var(--band); }
 .banner.good, .banner.bad { border-color: currentColor; }
-section.claim, section.statement { border-left: .25rem solid var(--line); padding-left: .9rem; margin: 1.25rem 0; }
+section.question, section.claim, section.statement { border-left: .25rem solid var(--line); padding-left: .9rem;
+  margin: 1.25rem 0; }
 section.failed { border-left-color: var(--bad); }
 h4 { margin: 1rem 0 .1rem; font-size: .95rem; } h5 { margin: .75rem 0 .1rem; font-size: .9rem; }
 .sentence { margin: .25rem 0; }

@@ -27,7 +27,11 @@ from capc_verify.freshness.records import EVIDENCE
 from support.toy_checkout import Audited, ToyCheckout
 
 ROOT = Path(__file__).parents[3]
-GUIDE = ROOT / "docs" / "verify.md"
+GUIDES = {
+    "verify.md": {"1", "CAPC-TOY-001", "--quick", "--all", "key", "check", "show", "faults", "stale"},
+    "audit.md": {"CAPC-TOY-001", "--quick", "--all", "key", "check", "show", "faults", "stale"},
+}
+"""What the commands of each guide are about."""
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
@@ -219,14 +223,15 @@ def test_a_fault_of_this_repository_is_caught() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("faults_end")
+@pytest.mark.parametrize("guide", GUIDES)
 def test_the_guides_commands_work_as_they_stand(
-    toy: ToyCheckout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], faults_end: list[list[str]]
+    toy: ToyCheckout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], guide: str
 ) -> None:
     """In the toy, which has other statements; seeded faults are those of the repository, and are not put in."""
     monkeypatch.chdir(toy.root)
-    commands = [
-        line[2:] for text in BLOCK.findall(GUIDE.read_text("utf-8")) for line in text.splitlines() if line[:2] == "$ "
-    ]
+    text = (ROOT / "docs" / guide).read_text("utf-8")
+    commands = [line[2:] for block in BLOCK.findall(text) for line in block.splitlines() if line[:2] == "$ "]
     kinds = set()
     for command in commands:
         words = shlex.split(re.sub(r"CAPC-[A-Z]+-\d+", "CAPC-TOY-001", command), comments=True)
@@ -235,5 +240,5 @@ def test_the_guides_commands_work_as_they_stand(
             kinds.add(words[2])
         elif words[0] == "openssl" and shutil.which("openssl"):
             subprocess.run(words, cwd=toy.root, check=True)
-    assert kinds == {"1", "CAPC-TOY-001", "--quick", "--all", "key", "check", "show", "faults", "stale"}
+    assert kinds == GUIDES[guide]
     assert capsys.readouterr().out

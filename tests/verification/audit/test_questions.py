@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from capc.foundation.errors import InputError
+from capc.job.rendering.markup import document
 from capc_verify.audit.questions import read_questions
+from capc_verify.audit.report.page import badge, link
+from capc_verify.audit.report.questions import questions
 from capc_verify.trace.spec import ID, read_specification
 from support.toy_checkout import QUESTIONS, STATEMENTS
 
@@ -74,3 +78,39 @@ def test_fifteen_questions_of_this_repository_are_answered_shortly_with_evidence
     # What is taken for granted answers some question, and no assumption is left unsaid.
     named = {each.id for question in found for each in question.rests_on}
     assert {name for name, each in specification.statements.items() if each.kind == "assumption"} <= named
+
+
+def test_the_page_shows_all_fifteen_and_which_of_them_a_failed_statement_is_behind() -> None:
+    specification = read_specification(ROOT)
+    broken = "CAPC-ACCT-009"
+    entries = []
+    for each in read_questions(ROOT, specification):
+        rests_on = [
+            {
+                "id": one.id,
+                "kind": "test",
+                "verdict": "failed" if one.id == broken else "shown",
+                "behind": one.behind,
+                "sentence": specification.statements[one.id].sentence,
+            }
+            for one in each.rests_on
+        ]
+        verdict = "failed" if broken in {one.id for one in each.rests_on} else "shown"
+        answer = [asdict(block) for block in each.answer]
+        entries.append(
+            {
+                "number": each.number,
+                "question": each.text,
+                "verdict": verdict,
+                "answer": answer,
+                "rests_on": rests_on,
+            }
+        )
+    report = {"questions": entries, "statements": [{"id": broken, "reasons": ["it broke"]}]}
+    text = document("questions", "", questions(report, badge, link))
+    assert len(re.findall('<section class="question( failed)?">', text)) == 15
+    red = re.findall(
+        r'<section class="question failed"><h3 id="question-(\d+)">.*?it broke.*?</section>', text, re.DOTALL
+    )
+    assert red == ["1", "8"]
+    assert not re.search(r"<(script|link|img|iframe)|src=|https?:", text)

@@ -12,7 +12,7 @@ import dp_accounting
 import mpmath
 import pytest
 from dp_accounting.gaussian_mechanism import get_epsilon_gaussian
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
@@ -216,6 +216,7 @@ def test_a_budget_converts_back_to_no_more_than_its_epsilon(unit: CostUnit, epsi
     delta=deltas,
     order=st.fractions(min_value=Fraction(17, 16), max_value=1000, max_denominator=64),
 )
+@example(Fraction(1, 1000), Fraction(83, 40), Fraction(1, 10**11), Fraction(415, 32))
 @settings(max_examples=examples(ordinary=60, nightly=2000), deadline=None)
 def test_a_renyi_cost_is_converted_at_its_order(
     cost: Fraction, epsilon: Fraction, delta: Fraction, order: Fraction

@@ -109,8 +109,7 @@ def budget_lower(unit: CostUnit, epsilon: Fraction, delta: Fraction, order: Frac
     require(0 < epsilon <= LARGEST, "epsilon", epsilon, "give a budget above 0, up to 1e9")
     _check(unit, delta, order)
     if order is not None:
-        # Epsilon is the cost and a term of the order alone.
-        left = exact_lower(refined(lambda: ball(epsilon) - _renyi_epsilon(Fraction(0), order, delta), _EPSILON_FLOOR))
+        left = _renyi_left(epsilon, order, delta)
         require(
             left > 0, "epsilon", epsilon, f"nothing is left of it at Renyi order {shown(order)}: choose another order"
         )
@@ -127,7 +126,12 @@ def keeps(unit: CostUnit, cost: Fraction, epsilon: Fraction, delta: Fraction, or
     _check(unit, delta, order, cost=cost, epsilon=epsilon)
     if order is None or delta_covers(cost, delta):
         return _fits(unit, cost, epsilon, delta)
-    return bool(_refined_renyi(cost, order, delta) <= ball(epsilon))
+    return cost <= _renyi_left(epsilon, order, delta)
+
+
+def _renyi_left(epsilon: Fraction, order: Fraction, delta: Fraction) -> Fraction:
+    """Certified: what a cost may be. Epsilon is the cost and a term of the order alone."""
+    return exact_lower(refined(lambda: ball(epsilon) - _renyi_epsilon(Fraction(0), order, delta), _EPSILON_FLOOR))
 
 
 def _fits(unit: CostUnit, cost: Fraction, epsilon: Fraction, delta: Fraction) -> bool:

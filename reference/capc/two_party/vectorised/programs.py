@@ -145,7 +145,9 @@ class Lanes:
         outer_step = slots[inner] - slots[0] if outer > 1 else 0
         inner_step = slots[1] - slots[0] if inner > 1 else 0
         strides = (outer_step * slot, inner_step * slot, lane, word)
-        return strided(self.slots, slots[0] * slot, shape, strides)
+        grid = strided(self.slots, slots[0] * slot, shape, strides)
+        grid.flags.writeable = False
+        return grid
 
 
 def runs(places: Sequence[int]) -> Iterator[range]:

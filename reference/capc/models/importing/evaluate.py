@@ -246,13 +246,12 @@ def stage_bits(model: QuantisedModel) -> tuple[int, ...]:
         needed.append(int(np.frexp(sums.max() * (1 + 2.0**-40))[1]) + 2)
         if stage.rectifies:
             largest = sums[:, np.array(stage.pool_windows())].max(axis=2)
-            sums = np.floor(largest / 2.0 ** stage.scale_bits(model.fraction_bits))
+            kept = largest / 2.0 ** stage.scale_bits(model.fraction_bits)
             most = stage.most(model.fraction_bits)
-            sums = sums if most is None else np.minimum(sums, most)
+            sums = np.floor(kept) if most is None else np.minimum(np.floor(kept), most)
             if stage.leak_bits is not None:
                 # What is below 0 is rounded down, so away from it.
-                below = np.ceil(largest / 2.0 ** stage.scale_bits(model.fraction_bits))
-                below = below if stage.cap_bits is None else np.minimum(below, 2.0**stage.cap_bits)
+                below = np.ceil(kept) if stage.cap_bits is None else np.minimum(np.ceil(kept), 2.0**stage.cap_bits)
                 sums = np.maximum(sums, np.ceil(below / 2.0**stage.leak_bits))
         values.append(sums)
     return tuple(needed)

@@ -23,6 +23,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from capc.foundation.errors import InputError
+from capc_verify.freshness.checkout import git
 from capc_verify.freshness.covering import covered_now
 from capc_verify.freshness.records import EVIDENCE, stale_rooms
 from capc_verify.freshness.rooms import rooms
@@ -117,10 +118,10 @@ def commit_of(root: Path, records: Path = EVIDENCE) -> str:
     Raises:
         InputError: files other than records differ from the last commit, so that a record would be of no commit.
     """
-    changed = _git(root, "status", "--porcelain", "--untracked-files=all", "--", ".", f":!{records.as_posix()}")
+    changed = git(root, "status", "--porcelain", "--untracked-files=all", "--", ".", f":!{records.as_posix()}")
     if changed:
         raise InputError(f"{changed.splitlines()[0].strip()}: not committed; a record is of a commit, so commit first")
-    return _git(root, "rev-parse", "HEAD")
+    return git(root, "rev-parse", "HEAD")
 
 
 def _run_room(root: Path, room: str, files: list[Path], workers: str) -> bool:
@@ -150,14 +151,6 @@ def _run_room(root: Path, room: str, files: list[Path], workers: str) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return True
-
-
-def _git(root: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True)  # noqa: S603, S607
-    except (FileNotFoundError, subprocess.CalledProcessError) as error:
-        raise InputError(f"git {arguments[0]} does not work in {root}: records need a git checkout") from error
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from capc.foundation.errors import InputError
+from capc_verify.freshness.checkout import git
+
 
 def commit_here(root: Path) -> dict[str, Any]:
     """The commit, and which files differ from it; the commit is empty without version control."""
-    commit = _git(root, "rev-parse", "HEAD")
-    changed = _git(root, "status", "--porcelain", "--untracked-files=all").splitlines() if commit else []
+    try:
+        commit = git(root, "rev-parse", "HEAD")
+    except InputError:
+        return {"id": "", "uncommitted": []}
+    changed = git(root, "status", "--porcelain", "--untracked-files=all").splitlines()
     return {"id": commit, "uncommitted": sorted(line[3:] for line in changed)}
 
 
@@ -28,11 +33,3 @@ def environment_here() -> dict[str, Any]:
         "processors": os.cpu_count() or 0,
         "packages": dict(sorted(packages.items(), key=lambda entry: entry[0].lower())),
     }
-
-
-def _git(root: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True)  # noqa: S603, S607
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.rstrip()

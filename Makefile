@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run quick test test-on lint types imports wheel generate trace check nightly bench mpc clean
+.PHONY: help run quick test test-on lint types imports wheel generate trace check nightly bench mpc site clean
 
 help: ## list the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ nightly: $(VENV)/.dev ## long property runs, kills and fuzz: hours; ROOMS="linea
 bench: $(VENV)/.dev ## time the building blocks
 	$(BIN)/python -m pytest benchmarks --benchmark-only -o python_files='bench_*.py'
 
+site: $(VENV)/.site ## specification, guides, evidence and code as build/site, the specification as build/capc-spec.pdf; then looked at in Chromium
+	$(BIN)/python -m capc_verify.site
+
 MPC_FOLDER ?= benchmarks/evidence
 mpc: $(VENV)/.dev ## measure the MPC variants and write their report again; needs MP-SPDZ
 	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc --seconds 300
@@ -87,3 +90,7 @@ $(VENV)/.run: pyproject.toml | $(VENV)/.python
 $(VENV)/.dev: pyproject.toml | $(VENV)/.python
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
 	touch $@ $(VENV)/.run
+
+$(VENV)/.site: pyproject.toml | $(VENV)/.python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[site]'
+	touch $@

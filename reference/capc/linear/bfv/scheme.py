@@ -3,6 +3,7 @@
 Payloads (all words packed as :mod:`capc.linear.bfv.wire.packing` says):
 
 | payload    | for each                            | content                                                          |
+|------------|-------------------------------------|------------------------------------------------------------------|
 | public key | answering party                     | c0 under q                                                       |
 | request    | group of signals, column of blocks  | c0 under q, 64-byte seed of c1                                   |
 | response   | group of signals, row of blocks     | the coefficients of c0 that carry outputs, all of c1, modulo p   |

@@ -1,0 +1,1 @@
+"""What is done to the texts of the repository before they are pages."""

@@ -22,7 +22,7 @@ _BAD = {
     "raw.html": ("<p>| a | b |</p>", "not drawn: | a | b |"),
     "fence.html": ("<p>```python error</p>", "not drawn: ```python"),
     "diagram.html": (
-        '<figure class="diagram"><svg viewBox="0 0 9 9" width="99"><text x="9" y="20">far too long</text></svg></figure>',
+        '<figure class="diagram"><svg viewBox="0 0 9 9" width="99"><text y="9">far too long</text></svg></figure>',
         '"far too long" reaches out of its diagram',
     ),
     "mermaid.html": ('<pre class="mermaid">sequenceDiagram</pre>', "a diagram is not drawn"),

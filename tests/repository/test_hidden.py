@@ -138,7 +138,7 @@ PUBLIC = {
 }
 PUBLIC_NESTED = {
     "capc.models.importing.graph": "shapes; operators with weights show their type",
-    "capc.models.importing.forms": "places and shapes; layers and values with constants show their type",
+    "capc.models.importing.lowering.forms": "places and shapes; layers and values with constants show their type",
     "capc.models.importing.lower": "places and shapes; layers with weights show their type",
     "capc.models.importing.lowering.reordering": "names and orders of axes",
     "capc.job.options": "what an option admits",

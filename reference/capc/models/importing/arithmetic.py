@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from capc.models.importing import settings
-from capc.models.importing.forms import fewest
+from capc.models.importing.factors import Factors
 from capc.models.importing.graph import (
     Add,
     Affine,
@@ -72,12 +72,12 @@ def plus(place: Place, first: Operand, second: Operand, factor: float = 1.0) -> 
             shapes = f"{place.shape(first)} and {place.shape(second)}"
             raise UnsupportedError(f"it adds values of the shapes {shapes}", "add values of the same shape")
         if factor != 1:
-            second = _affine(place, second, np.array(factor), np.array(0.0))
+            second = _affine(place, second, np.array(factor), None)
         return place.add(Add(), first, second)
     if isinstance(first, str):
-        return _affine(place, first, np.array(1.0), factor * np.asarray(second))
+        return _affine(place, first, None, factor * np.asarray(second))
     if isinstance(second, str):
-        return _affine(place, second, np.array(factor), first)
+        return _affine(place, second, None if factor == 1 else np.array(factor), first)
     raise UnsupportedError("it works on constants only", "leave it out")
 
 
@@ -85,7 +85,7 @@ def times(place: Place, first: Operand, second: Operand) -> str:
     """first times second, of which one is a value and the other constants."""
     if isinstance(first, str) != isinstance(second, str):
         value, factors = (first, second) if isinstance(first, str) else (second, first)
-        return _affine(place, str(value), np.asarray(factors, dtype=np.float64), np.array(0.0))
+        return _affine(place, str(value), np.asarray(factors, dtype=np.float64), None)
     if isinstance(first, str) and first == second:
         raise UnsupportedError("it multiplies a value with itself", settings.REMEDY_OF_SQUARES)
     raise UnsupportedError("it combines two values of the network", settings.remedy_for("mul"))
@@ -179,16 +179,20 @@ def padded(place: Place, value: str, rows: Sides, columns: Sides) -> tuple[str, 
     return place.add(Pad(rows, columns), value), (0, 0)
 
 
-def _affine(place: Place, value: str, scales: Floats, shifts: Floats) -> str:
+def normalised(place: Place, value: str, scales: Floats, shifts: Floats) -> str:
+    """Each channel of a value times a constant and plus another."""
+    ones = (1,) * (len(place.shape(value)) - 1)
+    return _affine(place, value, scales.reshape(-1, *ones), shifts.reshape(-1, *ones))
+
+
+def _affine(place: Place, value: str, scales: Floats | None, shifts: Floats | None) -> str:
     shape = place.shape(value)
-    factors = []
+    factors: list[Factors | None] = []
     for constants in (scales, shifts):
         try:
-            full = np.broadcast_to(constants, (1, *shape)).reshape(-1)
+            factors.append(None if constants is None else Factors.broadcast(np.asarray(constants), shape))
         except ValueError:
-            problem = f"constants of the shape {constants.shape} do not fit rows of the shape {shape}"
+            problem = f"constants of the shape {np.shape(constants)} do not fit rows of the shape {shape}"
             raise UnsupportedError(problem, "give one for each channel, or each feature") from None
-        factors.append(fewest(full.astype(np.float64), shape[0]))
-    if len(factors[0]) != len(factors[1]):
-        factors = [np.repeat(each, prod(shape) // len(each)) for each in factors]
-    return place.add(Affine(factors[0], factors[1]), value)
+    moved = None if factors[1] is None else factors[1].numbers
+    return place.add(Affine(factors[0], moved), value)

@@ -111,8 +111,8 @@ def _float_value(  # noqa: PLR0911, PLR0912  # one for each operator
             rows, added = _in(weights, precision).reshape(len(weights), -1), _in(biases, precision)
             return linear(operator, rows, first) + np.repeat(added, operator.grid.positions)
         case Affine(scales=scales, shifts=shifts):
-            size = first.shape[1] // len(scales)
-            return first * np.repeat(_in(scales, precision), size) + np.repeat(_in(shifts, precision), size)
+            scaled = first if scales is None else first * _in(scales.numbers, precision)
+            return scaled if shifts is None else scaled + _in(shifts, precision)
         case Relu():
             return np.maximum(first, 0)
         case Clamp(low=low, high=high):

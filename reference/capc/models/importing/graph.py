@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from capc.foundation.errors import InputError
 from capc.foundation.hidden import type_only
+from capc.models.importing.factors import Factors
 from capc.models.importing.origin import Origin
 from capc.models.operators import Convolution, Grid
 
@@ -123,12 +124,12 @@ class Affine:
     """scales x + shifts: a batch normalisation in evaluation, or arithmetic with constants.
 
     Attributes:
-        scales: one for each channel, or one for each entry of the flattened value.
-        shifts: as many.
+        scales: one for each entry of the flattened value; None where nothing is multiplied.
+        shifts: as many; None where nothing is added.
     """
 
-    scales: Floats
-    shifts: Floats
+    scales: Factors | None
+    shifts: Floats | None
 
     __repr__ = type_only
 
@@ -310,7 +311,8 @@ def _check_finite(op: Op) -> None:
     if isinstance(op, Linear | Conv):
         arrays = [op.weights, op.biases]
     elif isinstance(op, Affine):
-        arrays = [op.scales, op.shifts]
+        given = [None if op.scales is None else op.scales.numbers, op.shifts]
+        arrays = [array for array in given if array is not None]
     else:
         return
     if not all(np.isfinite(array).all() for array in arrays):
@@ -329,8 +331,9 @@ def _output_shape(op: Op, shapes: list[Shape]) -> Shape:  # noqa: PLR0911, PLR09
         case Conv():
             return _convolved(op, shape)
         case Affine(scales=scales, shifts=shifts):
-            fits = scales.shape == shifts.shape and scales.shape in {shape[:1], (prod(shape),)}
-            _expect(fits, "factors", scales.shape, shape)
+            for array in (None if scales is None else scales.numbers, shifts):
+                if array is not None:
+                    _expect(array.shape == (prod(shape),), "constants", array.shape, shape)
             return shape
         case AveragePool(window=window) | MaxPool(window=window):
             grid = window.on(shape)

@@ -3,7 +3,7 @@
 Every node's value has a form, of those in ``forms``, which says how far its stage has come. What is linear is folded
 into the next stage, or into the one before it.
 
-Spec: CAPC-PARAM-046.
+Spec: CAPC-PARAM-046, CAPC-PARAM-068.
 """
 
 from __future__ import annotations
@@ -18,26 +18,8 @@ import numpy as np
 from capc.foundation.errors import InputError
 from capc.foundation.hidden import type_only
 from capc.models.architecture import FEWEST_CLASSES, MOST_CLASSES, QUERY, Activation, Architecture
-from capc.models.importing import folding
 from capc.models.importing.evaluate import gather
-from capc.models.importing.forms import (
-    FloatLayer,
-    Form,
-    Joined,
-    Padded,
-    PooledSums,
-    RectifiedSums,
-    Scores,
-    StageValue,
-    Sums,
-    each_channel,
-    each_part,
-    entries,
-    parts_of,
-    reshaped,
-    unchanged,
-    usable,
-)
+from capc.models.importing.factors import Factors
 from capc.models.importing.graph import (
     INPUT,
     Add,
@@ -64,9 +46,25 @@ from capc.models.importing.graph import (
     named,
     refusal,
 )
+from capc.models.importing.lowering import folding
+from capc.models.importing.lowering.forms import (
+    FloatLayer,
+    Form,
+    Joined,
+    Padded,
+    RectifiedSums,
+    Scores,
+    StageValue,
+    Sums,
+    each_part,
+    parts_of,
+    reshaped,
+    unchanged,
+    usable,
+)
 from capc.models.importing.lowering.reordering import in_order
 from capc.models.importing.lowering.stages import Stages
-from capc.models.operators import OUTSIDE, Dense, Grid, SumPool
+from capc.models.operators import OUTSIDE, Dense, SumPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +157,7 @@ class _Lowering:
             case AveragePool(window=window, divisor=divisor):
                 return each_part(form, shape, node.shape, partial(self._average_pooled, node, window, divisor))
             case Affine(scales=scales, shifts=shifts):
-                return self._affine(node, form, shape, entries(scales, prod(shape)), entries(shifts, prod(shape)))
+                return self._affine(node, form, shape, scales, shifts)
             case Pad():
                 return self._padded(form, shape, node.op)
             case Concat():
@@ -230,22 +228,19 @@ class _Lowering:
         if isinstance(node.op, Clamp):
             low, high = node.op.low, node.op.high
         elif isinstance(node.op, LeakyRelu):
-            low, leak_bits = -inf, node.op.leak_bits
-        if isinstance(form, PooledSums):
-            kind = _kind(form.sums, low, high, leak_bits, form.grid)
-            return self.stages.activated(kind) if kind.is_plain else kind
+            leak_bits = node.op.leak_bits
         given = usable(form)
         if isinstance(given, RectifiedSums):
-            within = given.within(low, high)
-            if within is not None and (leak_bits is None or within.low >= 0):
-                return within
+            both = given.then(low, high, leak_bits)
+            if both is not None:
+                return self.stages.activated(both) if both.grid is not None and both.is_plain else both
             given = self.stages.value(given)
         if isinstance(given, StageValue):
-            if low <= 0 and high == inf and not given.is_negative_somewhere:
-                # No other value is negative, nor is an average of one.
+            if low <= 0 and high == inf and not given.is_signed:
+                # An average of what is not negative is not, either.
                 return given
             given = self.stages.copy(node.name, given, shape)
-        return _kind(given, low, high, leak_bits)
+        return RectifiedSums(given, low, high, leak_bits)
 
     def _max_pooled(self, node: Node, window: Window, form: Form, shape: Shape) -> Form:
         grid = window.on(shape)
@@ -253,16 +248,14 @@ class _Lowering:
             raise UnsupportedError("a window lies in the padding only", "choose a smaller padding")
         given = usable(form)
         if isinstance(given, Sums):
-            return PooledSums(given, grid)
+            return unchanged(given, grid)
         if isinstance(given, RectifiedSums) and given.grid is not None:
             given = self.stages.value(given)
         if isinstance(given, RectifiedSums):
             pooled = replace(given, grid=grid)
             return self.stages.activated(pooled) if pooled.is_plain else pooled
         copy = self.stages.copy(node.name, given, shape)
-        # Constants are private, so that their signs do not decide which stage it is.
-        is_plain = not given.is_signed and given.scales is None and given.shifts is None
-        return self.stages.activated(RectifiedSums(copy, grid=grid) if is_plain else unchanged(copy, grid))
+        return self.stages.activated(unchanged(copy, grid) if given.is_signed else RectifiedSums(copy, grid=grid))
 
     def _average_pooled(self, node: Node, window: Window, divisor: float, form: Form, shape: Shape) -> Form:
         if isinstance(form, Padded):
@@ -273,16 +266,15 @@ class _Lowering:
             padding = (window.padding[0] + top, window.padding[1] + left)
             form, shape, window = padded.form, padded.shape, replace(window, padding=padding)
         grid, source = window.on(shape), self.stages.value(usable(form))
-        scales = np.ones(shape[0]) if source.scales is None else each_channel(source.scales, shape[0])
+        scales = Factors.one(1, shape[0]) if source.scales is None else source.scales.of_channels(shape[0])
         if source.pool is not None or scales is None:
             source = self.stages.activated(unchanged(self.stages.copy(node.name, source, shape)))
-            scales = np.ones(shape[0])
-        pool, count = SumPool(grid), grid.channels * grid.positions
-        summed = StageValue(source.value, pool, is_signed=source.is_signed)
-        pooled = summed.times(entries(scales / divisor, count), np.zeros(count))
-        if source.shifts is None:
-            return pooled
-        return replace(pooled, shifts=gather(grid, source.shifts[None], 0).sum(axis=3).reshape(-1) / divisor)
+            scales = Factors.one(1, shape[0])
+        shifts = None
+        if source.shifts is not None:
+            shifts = gather(grid, source.shifts[None], 0).sum(axis=3).reshape(-1) / divisor
+        averaged = scales.times(Factors.one(1 / divisor, shape[0])).repeated(grid.positions)
+        return StageValue(source.value, SumPool(grid), averaged, shifts, source.is_signed or divisor < 0)
 
     def _padded(self, form: Form, shape: Shape, pad: Pad) -> Form:
         if isinstance(form, Padded):
@@ -291,16 +283,15 @@ class _Lowering:
                 for one, other in ((form.pad.rows, pad.rows), (form.pad.columns, pad.columns))
             )
             return Padded(form.form, form.shape, Pad(rows, columns))
-        if isinstance(form, PooledSums):
-            return Padded(form, shape, pad)
         return Padded(usable(form), shape, pad)
 
-    def _affine(self, node: Node, form: Form, shape: Shape, scales: Floats, shifts: Floats) -> Form:
+    def _affine(self, node: Node, form: Form, shape: Shape, scales: Factors | None, shifts: Floats | None) -> Form:
         if isinstance(form, Joined):
             parts, first = [], 0
             for part, size in form.parts:
                 here = slice(first, first + prod(size))
-                parts.append((self._affine(node, part, size, scales[here], shifts[here]), size))
+                mine = None if scales is None else scales.taken(here), None if shifts is None else shifts[here]
+                parts.append((self._affine(node, part, size, *mine), size))
                 first = here.stop
             return Joined(tuple(parts))
         given = usable(form)
@@ -324,15 +315,15 @@ class _Lowering:
         if isinstance(second, Sums) and not isinstance(first, Sums):
             first, second = second, first
         shifts = None
-        if isinstance(second, RectifiedSums):
+        if not isinstance(second, Sums):
             second = self.stages.value(second)
             if second.scales is None:
-                # A bound below is added everywhere: it is part of the biases.
+                # What is added everywhere is part of the biases.
                 second, shifts = replace(second, shifts=None), second.shifts
         skip = self._skip(node, second, shape)
         sums = first if isinstance(first, Sums) else self.stages.copy(node.name, self.stages.value(first), shape)
         if shifts is not None:
-            sums = self.stages.affine(node.name, sums, shape, np.ones(len(shifts)), shifts)
+            sums = self.stages.affine(node.name, sums, shape, None, shifts)
         return replace(sums, skips=(*sums.skips, skip))
 
     def _skip(self, node: Node, form: StageValue | RectifiedSums | Sums, shape: Shape) -> int | Sums:
@@ -343,9 +334,3 @@ class _Lowering:
         if source.pool is None and source.scales is None and source.shifts is None:
             return source.value
         return self.stages.copy(node.name, source, shape)
-
-
-def _kind(sums: Sums, low: float, high: float, leak_bits: int | None, grid: Grid | None = None) -> RectifiedSums:
-    if leak_bits is None:
-        return RectifiedSums(sums, low, high, grid=grid)
-    return RectifiedSums(sums, leak_bits=leak_bits, grid=grid)

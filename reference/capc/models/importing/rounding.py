@@ -15,9 +15,9 @@ import numpy as np
 
 from capc.foundation.hidden import type_only
 from capc.models.architecture import StageShape
-from capc.models.importing.forms import FloatLayer
 from capc.models.importing.graph import Floats, Graph, refusal
 from capc.models.importing.lower import LoweredModel
+from capc.models.importing.lowering.forms import FloatLayer
 from capc.models.operators import Convolution, Operator
 
 MOST_LOST = 1 / 8

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from capc.models.architecture import StageShape
-from capc.models.importing.forms import RectifiedSums, StageValue
+from capc.models.importing.factors import Factors
+from capc.models.importing.graph import Floats
+from capc.models.importing.lowering.forms import RectifiedSums, StageValue
 from capc.models.importing.lowering.stages import Stages
 from capc.session.parameters import Parameters
 from capc.steps import layer_circuits
@@ -18,6 +22,7 @@ from capc_verify.faults.planting import Fault
 
 _KINDS = "tests/two_party/circuits/test_relu_kinds.py::test_"
 _FOLDS = "tests/models/importing/test_folding.py::test_fold_is_exact"
+_STAGES = "tests/models/importing/test_private_constants.py::test_any_constants_of_a_module_make_the_same_stages"
 _LABELS = "tests/protocol/test_kinds_of_relu.py::test_labels_follow_the_models_integers"
 
 
@@ -84,16 +89,44 @@ def bound_not_added_again() -> None:
 
 def leaks_taken_for_nonnegative() -> None:
     """A ReLU after an average of what leaks is left out, as if nothing in it could be negative."""
+    correct = Stages.activated
 
-    def is_negative_somewhere(self: StageValue) -> bool:
-        return any(part is not None and bool((part < 0).any()) for part in (self.scales, self.shifts))
+    def activated(self: Stages, form: RectifiedSums) -> StageValue:
+        return replace(correct(self, form), is_signed=False)
 
-    StageValue.is_negative_somewhere = property(is_negative_somewhere)  # type: ignore[assignment, method-assign]
+    Stages.activated = activated  # type: ignore[method-assign]
+
+
+def signs_of_constants_asked() -> None:
+    """Whether a value counts as one that may be negative depends on the constants that it was multiplied with."""
+    correct = StageValue.times
+
+    def times(self: StageValue, scales: Factors | None, shifts: Floats | None) -> StageValue:
+        parts = (None if scales is None else scales.numbers, shifts)
+        negative = any(part is not None and bool((part < 0).any()) for part in parts)
+        return replace(correct(self, scales, shifts), is_signed=self.is_signed or negative)
+
+    StageValue.times = times  # type: ignore[method-assign]
+
+
+def equal_numbers_taken_for_one_factor() -> None:
+    """Whether the entries of a channel share a factor is asked of the factors."""
+    correct = Factors.of_channels
+
+    def of_channels(self: Factors, channels: int) -> Factors | None:
+        _, equal = np.unique(self.numbers, return_inverse=True)
+        return correct(Factors(self.numbers, equal.reshape(-1)), channels)
+
+    Factors.of_channels = of_channels  # type: ignore[method-assign]
 
 
 FAULTS = {
     "bound_not_added_again": Fault(bound_not_added_again, None, (_FOLDS + "[shifted_relu_under_padding]",)),
     "leaks_taken_for_nonnegative": Fault(leaks_taken_for_nonnegative, None, (_FOLDS + "[relu_of_averaged_leaks]",)),
+    "signs_of_constants_asked": Fault(signs_of_constants_asked, None, (_STAGES + "[a relu of a scaled value]",)),
+    "equal_numbers_taken_for_one_factor": Fault(
+        equal_numbers_taken_for_one_factor, None, (_STAGES + "[entries of sums that were scaled]",)
+    ),
     "cap_by_its_highest_bit": Fault(
         cap_by_its_highest_bit, None, (_KINDS + "relu_at_most_any_cap_for_all_values_shares_and_errors[4-0]",)
     ),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from capc.models.importing import folding, forms, lower
-from capc.models.importing.folding import Folded
-from capc.models.importing.forms import FloatLayer, Form, StageValue, Sums
 from capc.models.importing.graph import Conv, Floats, Pad, Shape
-from capc.models.importing.lowering import reordering
+from capc.models.importing.lowering import folding, forms, lower, reordering
+from capc.models.importing.lowering.folding import Folded
+from capc.models.importing.lowering.forms import FloatLayer, Form, StageValue, Sums
 from capc.models.importing.lowering.stages import Stages
 from capc_verify.faults.patching import replace_everywhere, replace_in
 from capc_verify.faults.planting import Fault

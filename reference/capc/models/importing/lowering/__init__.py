@@ -1,1 +1,1 @@
-"""What lowering a network is made of: transpositions taken up, and the stages so far."""
+"""What lowering a network is made of: forms of values, transpositions and constants taken up, the stages so far."""

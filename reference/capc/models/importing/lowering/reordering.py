@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from capc.models.importing.forms import entries
 from capc.models.importing.graph import (
     INPUT,
     Add,
@@ -87,8 +86,8 @@ def _moved(straight: Graph, node: Node, inputs: list[_Moved], graph: Graph) -> _
             straight.add(node.name, node.kind, node.op, source, inputs[1].name)
         case Affine(scales=scales, shifts=shifts) if order is not None:
             back = np.argsort(order)
-            factors = [entries(each, len(order))[back] for each in (scales, shifts)]
-            straight.add(node.name, node.kind, Affine(*factors), source)
+            moved = Affine(None if scales is None else scales.taken(back), None if shifts is None else shifts[back])
+            straight.add(node.name, node.kind, moved, source)
         case Linear(weights=weights, biases=biases) if order is not None:
             straight.add(_before(node), node.kind, Reshape((len(order),)), source)
             straight.add(node.name, node.kind, Linear(weights[:, np.argsort(order)], biases), _before(node))
@@ -98,9 +97,9 @@ def _moved(straight: Graph, node: Node, inputs: list[_Moved], graph: Graph) -> _
             channels = _channels(order, given)
             if channels is None:
                 raise _unsupported(inputs)
-            moved = Conv(weights[:, np.argsort(channels)], node.op.biases, node.op.window)
             straight.add(_before(node), node.kind, Reshape(given), source)
-            straight.add(node.name, node.kind, moved, _before(node))
+            reordered = Conv(weights[:, np.argsort(channels)], node.op.biases, node.op.window)
+            straight.add(node.name, node.kind, reordered, _before(node))
             kept = None
         case _:
             raise _unsupported(inputs)

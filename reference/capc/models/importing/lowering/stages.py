@@ -9,9 +9,10 @@ from math import inf
 import numpy as np
 
 from capc.models.architecture import Activation, StageShape
-from capc.models.importing import folding
-from capc.models.importing.forms import FloatLayer, RectifiedSums, StageValue, Sums, unchanged
+from capc.models.importing.factors import Factors
 from capc.models.importing.graph import Floats, Shape, UnsupportedError
+from capc.models.importing.lowering import folding
+from capc.models.importing.lowering.forms import FloatLayer, RectifiedSums, StageValue, Sums, unchanged
 from capc.models.operators import Grid
 
 _MOST_DENOMINATOR = 10**6
@@ -68,10 +69,10 @@ class Stages:
             sums = self._above_the_bound(form)
             shape = self._shape(sums, activation, form.grid)
             self._made[key] = self._add(sums, replace(shape, cap=cap, leak_bits=form.leak_bits))
-        value = StageValue(self._made[key], is_signed=form.leak_bits is not None)
+        value = StageValue(self._made[key], is_signed=form.leak_bits is not None or form.low < 0)
         count = self.shapes[self._made[key] - 1].outputs
         if form.low == -inf:
-            return value.times(-np.ones(count), np.full(count, form.high))
+            return value.times(Factors.one(-1, count), np.full(count, form.high))
         return replace(value, shifts=np.full(count, form.low)) if form.low else value
 
     def _above_the_bound(self, form: RectifiedSums) -> Sums:
@@ -79,9 +80,9 @@ class Stages:
         sums, low = form.sums, form.low
         if low == 0:
             return sums
-        scale, bound = (-1.0, -form.high) if low == -inf else (1.0, low)
-        shape = (sums.operator.outputs,)
-        return self.affine(sums.place, sums, shape, np.full(shape, scale), np.full(shape, -bound))
+        count = sums.operator.outputs
+        scales, shift = (Factors.one(-1, count), form.high) if low == -inf else (None, -low)
+        return self.affine(sums.place, sums, (count,), scales, np.full(count, shift))
 
     def value(self, form: StageValue | RectifiedSums | Sums) -> StageValue:
         """A value of the protocol; a ReLU becomes one now, and so do sums without one."""
@@ -94,23 +95,23 @@ class Stages:
         folded = folding.single_entries(shape, source)
         return Sums(place, folded.operator, folded.layer, source)
 
-    def affine(self, place: str, sums: Sums, shape: Shape, scales: Floats, shifts: Floats) -> Sums:
+    def affine(self, place: str, sums: Sums, shape: Shape, scales: Factors | None, shifts: Floats | None) -> Sums:
         """Constants become part of the weights before them: factors also of those of all sums that are added."""
-        if (scales == 1).all():
-            return replace(sums, layer=folding.affine(sums, scales, shifts))
-        zeros, scaled = np.zeros(len(scales)), sums
+        if scales is None:
+            return replace(sums, layer=folding.affine(sums, None, shifts))
+        scaled = sums
         made: dict[int | Sums, int | Sums] = {}
         for each in sums.with_those_added():
             for skip in each.skips:
                 if not isinstance(skip, Sums) and skip not in made:
                     made[skip] = self.scaled_skip(place, skip, shape, scales)
-            layer = folding.affine(each, scales, shifts if each is sums else zeros)
+            layer = folding.affine(each, scales, shifts if each is sums else None)
             scaled = made[each] = replace(each, layer=layer, skips=tuple(made[skip] for skip in each.skips))
         return scaled
 
-    def scaled_skip(self, place: str, skip: int, shape: Shape, scales: Floats) -> int | Sums:
+    def scaled_skip(self, place: str, skip: int, shape: Shape, scales: Factors) -> int | Sums:
         """A value of the protocol that is added, times factors."""
-        return self.copy(place, StageValue(skip).times(scales, np.zeros(len(scales))), shape)
+        return self.copy(place, StageValue(skip).times(scales, None), shape)
 
 
 def _rational(cap: float) -> Fraction:

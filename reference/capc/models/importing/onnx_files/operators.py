@@ -12,7 +12,6 @@ from onnx.onnx_pb import NodeProto, TensorProto
 from capc.models.importing import activations, arithmetic, settings
 from capc.models.importing.arithmetic import Operand, Place
 from capc.models.importing.graph import (
-    Affine,
     Conv,
     Floats,
     Identity,
@@ -182,7 +181,7 @@ def _batch_normalisation(node: OnnxNode) -> str:
     if len({array.shape for array in (scale, shift, mean, variance)}) != 1 or not usable:
         raise UnsupportedError("its statistics do not fit one another", "export the model again")
     scales = scale / np.sqrt(spread)
-    return node.place.add(Affine(scales, shift - mean * scales), node.value())
+    return arithmetic.normalised(node.place, node.value(), scales, shift - mean * scales)
 
 
 def _average_pool(node: OnnxNode) -> str:

@@ -12,7 +12,6 @@ from torch import Tensor
 from capc.models.importing import activations, arithmetic, settings
 from capc.models.importing.arithmetic import Operand, Place
 from capc.models.importing.graph import (
-    Affine,
     Conv,
     Floats,
     Identity,
@@ -158,9 +157,8 @@ def _batch_norm(call: AtenCall) -> str:
     if "weight" in call:
         scales = scales * call.constants("weight")
     shifts = -call.constants("running_mean") * scales
-    return call.place.add(
-        Affine(scales, shifts + call.constants("bias") if "bias" in call else shifts), call.value("input")
-    )
+    shifts = shifts + call.constants("bias") if "bias" in call else shifts
+    return arithmetic.normalised(call.place, call.value("input"), scales, shifts)
 
 
 def _window(call: AtenCall) -> Window:

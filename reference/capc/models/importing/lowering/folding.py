@@ -8,8 +8,9 @@ import numpy as np
 
 from capc.foundation.hidden import type_only
 from capc.models.importing.evaluate import linear
-from capc.models.importing.forms import FloatLayer, StageValue, Sums, each_channel, entries, fewest
+from capc.models.importing.factors import Factors
 from capc.models.importing.graph import Conv, Floats, Pad, Shape, UnsupportedError, Window
+from capc.models.importing.lowering.forms import FloatLayer, StageValue, Sums, entries, fewest
 from capc.models.operators import Convolution, Dense, Grid
 
 
@@ -28,19 +29,21 @@ class Folded:
     __repr__ = type_only
 
 
-def affine(sums: Sums, scales: Floats, shifts: Floats) -> FloatLayer:
+def affine(sums: Sums, scales: Factors | None, shifts: Floats | None) -> FloatLayer:
     """The weights of sums that are then taken times and plus constants, one of each for each sum.
 
     Raises:
         UnsupportedError: the factors differ within a channel.
     """
-    rows = len(sums.layer.weights)
-    of_rows = each_channel(scales, rows)
-    if of_rows is None:
-        problem = f"its factors differ within a channel of {sums.place}"
-        raise UnsupportedError(problem, "put it right after a convolution or linear layer")
-    biases = entries(sums.layer.biases, len(scales)) * scales + shifts
-    return FloatLayer(sums.layer.weights * of_rows[:, None], fewest(biases, rows))
+    weights, rows = sums.layer.weights, len(sums.layer.weights)
+    biases = entries(sums.layer.biases, sums.operator.outputs)
+    if scales is not None:
+        of_rows = scales.of_channels(rows)
+        if of_rows is None:
+            problem = f"its factors differ within a channel of {sums.place}"
+            raise UnsupportedError(problem, "put it right after a convolution or linear layer")
+        weights, biases = weights * of_rows.numbers[:, None], biases * scales.numbers
+    return FloatLayer(weights, fewest(biases if shifts is None else biases + shifts, rows))
 
 
 def dense(weights: Floats, biases: Floats, given: StageValue) -> Folded:
@@ -48,7 +51,7 @@ def dense(weights: Floats, biases: Floats, given: StageValue) -> Folded:
     if given.shifts is not None:
         biases = biases + weights @ given.shifts
     if given.scales is not None:
-        weights = weights * given.scales
+        weights = weights * given.scales.numbers
     return Folded(Dense(weights.shape[1], len(weights)), FloatLayer(weights, biases))
 
 
@@ -71,14 +74,14 @@ def convolution(op: Conv, shape: Shape, given: StageValue) -> Folded:
         added = linear(operator, rows, given.shifts[None])[0] + entries(biases, operator.outputs)
         biases = fewest(added, operator.rows)
     if given.scales is not None:
-        scales = each_channel(given.scales, shape[0])
+        scales = given.scales.of_channels(shape[0])
         if scales is None:
             raise UnsupportedError(
                 "the factors of the value that it works on differ within a channel", "scale the features beforehand"
             )
         area = rows.shape[1] * op.groups // shape[0]
         rows = rows * np.array(
-            [np.repeat(scales[list(operator.group_channels(row))], area) for row in range(len(rows))]
+            [np.repeat(scales.numbers[list(operator.group_channels(row))], area) for row in range(len(rows))]
         )
     return Folded(operator, FloatLayer(rows, biases))
 
@@ -86,14 +89,14 @@ def convolution(op: Conv, shape: Shape, given: StageValue) -> Folded:
 def single_entries(shape: Shape, given: StageValue) -> Folded:
     """The value itself, each entry of the shape times its scale and plus its shift."""
     count = int(np.prod(shape))
-    scales = np.ones(count) if given.scales is None else given.scales
+    scales = Factors.one(1, count) if given.scales is None else given.scales
     shifts = np.zeros(count) if given.shifts is None else given.shifts
     channels, height, width = shape if len(shape) == 3 else (count, 1, 1)
-    each = each_channel(scales, channels)
+    each = scales.of_channels(channels)
     if each is None:
         channels, height, width, each = count, 1, 1, scales
     operator = Convolution(Grid(channels, height, width, (1, 1)), channels, channels)
-    return Folded(operator, FloatLayer(each[:, None], fewest(shifts, channels)))
+    return Folded(operator, FloatLayer(each.numbers[:, None], fewest(shifts, channels)))
 
 
 def padded_convolution(op: Conv, pad: Pad) -> Conv:

@@ -2,7 +2,6 @@
 
 - StageValue: a value of the protocol, perhaps summed over windows, times and plus constants that what follows takes up;
 - Sums: a linear operator whose activation is still to come; it becomes a stage when that is known;
-- PooledSums: the windows of a max pool over sums, whose ReLU is still to come;
 - RectifiedSums: a ReLU of sums, of whatever kind; it becomes a stage with or without a max pool, depending on what
   follows;
 - Padded: a value with zeros around it, which the next convolution takes up;
@@ -19,6 +18,7 @@ from math import inf, prod
 import numpy as np
 
 from capc.foundation.hidden import type_only
+from capc.models.importing.factors import Factors
 from capc.models.importing.graph import Floats, Pad, Shape, Softmax, UnsupportedError
 from capc.models.operators import Grid, Operator, SumPool
 
@@ -42,31 +42,27 @@ class StageValue:
         pool: windows over which the next operator sums it first.
         scales: one for each entry of x; None for 1.
         shifts: one for each entry of x; None for 0.
-        is_signed: whether x itself may be negative: the query, or what a ReLU with a leak made.
+        is_signed: whether it may be negative, as far as anybody can tell who does not know a weight: the query, what a
+            ReLU with a leak made, and whatever was multiplied by or added to constants.
     """
 
     value: int
     pool: SumPool | None = None
-    scales: Floats | None = None
+    scales: Factors | None = None
     shifts: Floats | None = None
     is_signed: bool = False
 
     __repr__ = type_only
 
-    def times(self, scales: Floats, shifts: Floats) -> StageValue:
-        """scales times this plus shifts, entry by entry."""
-        before = self.shifts
-        shifted = scales * before + shifts if before is not None else shifts
-        return replace(
-            self,
-            scales=scales if self.scales is None else scales * self.scales,
-            shifts=shifted if shifted.any() else None,
-        )
-
-    @property
-    def is_negative_somewhere(self) -> bool:
-        """Whether it may be negative."""
-        return self.is_signed or any(part is not None and (part < 0).any() for part in (self.scales, self.shifts))
+    def times(self, scales: Factors | None, shifts: Floats | None) -> StageValue:
+        """scales times this plus shifts, entry by entry. None stands for a 1 or 0 that is one in every network."""
+        moved, before = shifts, self.shifts
+        if before is not None:
+            moved = before if scales is None else scales.numbers * before
+            moved = moved if shifts is None else moved + shifts
+        if scales is not None and self.scales is not None:
+            scales = scales.times(self.scales)
+        return replace(self, scales=scales or self.scales, shifts=moved, is_signed=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,16 +98,8 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class PooledSums:
-    """The largest of windows over sums."""
-
-    sums: Sums
-    grid: Grid
-
-
-@dataclass(frozen=True)
 class RectifiedSums:
-    """The ReLU of sums, of whatever kind, alone or of the largest in each window: no kind ever falls.
+    """The ReLU of sums, of whatever kind or none, alone or of the largest in each window: no kind ever falls.
 
     Attributes:
         sums: what it is of.
@@ -132,10 +120,14 @@ class RectifiedSums:
         """Whether it is a ReLU without further bounds, of which a max pool makes a stage at once."""
         return (self.low, self.high, self.leak_bits) == (0, inf, None)
 
-    def within(self, low: float, high: float) -> RectifiedSums | None:
-        """The same within these bounds, too; None where that is no ReLU of the sums themselves."""
-        if self.leak_bits is not None:
+    def then(self, low: float, high: float, leak_bits: int | None) -> RectifiedSums | None:
+        """The same with another ReLU after it; None where that is no ReLU of the sums themselves."""
+        if self.leak_bits == 0:
+            return RectifiedSums(self.sums, low, high, leak_bits, self.grid)
+        if leak_bits is not None:
             # What is not negative leaks nothing.
+            return self if self.leak_bits is None and self.low >= 0 else None
+        if self.leak_bits is not None:
             return replace(self, low=low, high=high, leak_bits=None) if low >= 0 else None
         low, high = (min(max(bound, low), high) for bound in (self.low, self.high))
         return replace(self, low=low, high=high) if low < high else None
@@ -151,7 +143,7 @@ class Padded:
         pad: how many zeros.
     """
 
-    form: StageValue | RectifiedSums | Sums | PooledSums
+    form: StageValue | RectifiedSums | Sums
     shape: Shape
     pad: Pad
 
@@ -172,17 +164,7 @@ class Scores:
 
 
 _ROUNDING = 1e-12
-Form = StageValue | Sums | PooledSums | RectifiedSums | Padded | Joined | Scores
-
-
-def each_channel(array: Floats, channels: int) -> Floats | None:
-    """One number for each channel of entries, or None if they differ within one."""
-    rows = array.reshape(channels, -1)
-    if not np.isfinite(rows).all():
-        return None
-    # Sums of the same numbers may differ in their last bits.
-    same = np.abs(rows - rows[:, :1]) <= _ROUNDING * np.abs(rows).max()
-    return rows[:, 0].copy() if same.all() else None
+Form = StageValue | Sums | RectifiedSums | Padded | Joined | Scores
 
 
 def entries(array: Floats, count: int) -> Floats:
@@ -191,9 +173,13 @@ def entries(array: Floats, count: int) -> Floats:
 
 
 def fewest(biases: Floats, rows: int) -> Floats:
-    """One bias for each row where those of a row's sums are equal, else as they are."""
-    few = each_channel(biases, rows)
-    return biases if few is None else few
+    """One bias for each row where those of a row's sums are equal, else as they are: nobody else sees which."""
+    each = biases.reshape(rows, -1)
+    if not np.isfinite(each).all():
+        return biases
+    # Sums of the same numbers may differ in their last bits.
+    same = np.abs(each - each[:, :1]) <= _ROUNDING * np.abs(each).max()
+    return each[:, 0].copy() if same.all() else biases
 
 
 def unchanged(sums: Sums, grid: Grid | None = None) -> RectifiedSums:
@@ -207,8 +193,6 @@ def usable(form: Form) -> StageValue | RectifiedSums | Sums:
     Raises:
         UnsupportedError: it is one that few operators can work on.
     """
-    if isinstance(form, PooledSums):
-        return unchanged(form.sums, form.grid)
     if isinstance(form, Scores):
         raise UnsupportedError("it follows a softmax", "use a softmax at the end only")
     if isinstance(form, Padded):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from torch import nn
 
 def dense():
     return nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.2), nn.Linear(6, 3))
+
+def likely():
+    return nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1), nn.Sigmoid())
 
 def image():
     return nn.Sequential(nn.Conv2d(1, 8, 2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
@@ -143,6 +147,21 @@ def test_training_learns_the_same_for_the_same_seed_and_rows(
     rows = np.rint(asked * (1 << WIDTHS.fraction_bits)).astype(int).tolist()
     votes = [logits.index(max(logits)) for logits in map(integers.logits, rows)]
     assert np.mean(first.predict(asked) == votes) > 0.9
+
+
+@pytest.mark.req("CAPC-RUN-056", "CAPC-RUN-055")
+def test_a_network_with_one_probability_learns_two_classes(folder: Path) -> None:
+    """Also far from both, where its probability is 0 or 1 to the last bit."""
+    model = admit(Named("nets.py:likely", folder), 4, 2, WIDTHS)
+    given = task(classes=(0, 1))
+    network = model.train(replace(given, num_classes=2))
+    asked = np.concatenate([given.features, given.features * 1e6])
+    assert np.mean(network.predict(asked) == np.concatenate([given.labels] * 2)) > 0.8
+    assert network.logits(asked[:3]).shape == (3, 2)
+    integers = network.quantised(WIDTHS.fraction_bits)
+    assert (integers.architecture, model.architecture.outputs) == (model.architecture, 2)
+    votes = [integers.logits(np.rint(row * 4096).astype(int).tolist()) for row in given.features]
+    assert [int(logits[1] > 0) for logits in votes] == network.predict(given.features).tolist()
 
 
 @pytest.mark.req("CAPC-RUN-056")

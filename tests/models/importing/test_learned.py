@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from capc.foundation.errors import InputError
@@ -49,8 +49,13 @@ def scores(name: str) -> onnx.ValueInfoProto:
 
 @pytest.mark.parametrize(
     ("transform", "weights"),
-    [("NONE", WEIGHTS), ("SOFTMAX", WEIGHTS), ("LOGISTIC", np.stack([-WEIGHTS[0], WEIGHTS[0]]))],
-    ids=["scores", "softmax", "two_classes"],
+    [
+        ("NONE", WEIGHTS),
+        ("SOFTMAX", WEIGHTS),
+        ("LOGISTIC", WEIGHTS),
+        ("LOGISTIC", np.stack([-WEIGHTS[0], WEIGHTS[0]])),
+    ],
+    ids=["scores", "softmax", "one_against_the_rest", "two_classes"],
 )
 def test_a_linear_model_is_read(transform: str, weights: np.ndarray, tmp_path: Path) -> None:
     rows = rows_for(FLAT).astype(np.float32)
@@ -92,10 +97,33 @@ def test_coefficients_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         graph_from_onnx(tmp_path / "m.onnx")
 
 
-def test_logistic_functions_of_several_logits_are_refused(tmp_path: Path) -> None:
-    file(tmp_path / "m.onnx", [classifier("LOGISTIC", WEIGHTS)], scores("scores"))
-    with pytest.raises(InputError, match=r"LinearClassifier at .*: its post_transform is LOGISTIC: export the raw"):
+def test_another_function_of_scores_is_refused(tmp_path: Path) -> None:
+    file(tmp_path / "m.onnx", [classifier("PROBIT", WEIGHTS)], scores("scores"))
+    with pytest.raises(InputError, match=r"LinearClassifier at .*: its post_transform is PROBIT: export the raw"):
         graph_from_onnx(tmp_path / "m.onnx")
+
+
+def chosen(places: list[int]) -> tuple[list[onnx.NodeProto], onnx.TensorProto]:
+    """Features of these numbers and a matrix, as skl2onnx writes a selection of features before a model."""
+    extract = helper.make_node("ArrayFeatureExtractor", ["scaled", "places"], ["taken"], domain=DOMAIN)
+    product = helper.make_node("MatMul", ["taken", "weights"], ["scores"])
+    return [extract, product], numpy_helper.from_array(np.array(places, dtype=np.int64), "places")
+
+
+@pytest.mark.parametrize(("places", "is_read"), [([0, 2, 3], True), ([3, 3, 1], True), ([0, 2, 4], False)])
+def test_features_are_chosen_by_their_numbers(places: list[int], is_read: bool, tmp_path: Path) -> None:
+    nodes, numbers = chosen(places)
+    model = file(tmp_path / "m.onnx", nodes, scores("scores"))
+    model.graph.initializer.extend([numbers, numpy_helper.from_array(WEIGHTS[:, :3].astype(np.float32), "weights")])
+    del model.graph.output[0]
+    onnx.save(model, tmp_path / "m.onnx")
+    if not is_read:
+        with pytest.raises(InputError, match=r"ArrayFeatureExtractor at .*: it takes entries of rows of the shape"):
+            graph_from_onnx(tmp_path / "m.onnx")
+        return
+    rows = rows_for(FLAT).astype(np.float32)
+    (expected,) = ReferenceEvaluator(model).run(None, {"x": rows})
+    assert np.abs(float_outputs(graph_from_onnx(tmp_path / "m.onnx"), rows.astype(np.float64)) - expected).max() < 1e-6
 
 
 def test_what_is_not_linear_is_refused_by_name(tmp_path: Path) -> None:

@@ -55,7 +55,11 @@ def mask_of_dropout(w: OnnxWriter) -> str:
 ONES = np.ones(6)
 KERNEL = np.ones((2, 2, 3, 3))
 REFUSALS: dict[str, tuple[Build, Shape, str]] = {
-    "activation": (unary("Sigmoid"), FLAT, "Sigmoid at Sigmoid_0: .*: train it again with Hardsigmoid"),
+    "activation": (unary("Tanh"), FLAT, "Tanh at Tanh_0: .*: train it again with Hardtanh"),
+    "sigmoid": (
+        lambda writer: writer.node("Relu", writer.node("Sigmoid", "x")), FLAT,
+        "Relu at Relu_1: it follows a sigmoid|Sigmoid at Sigmoid_0: .*: train it again with Hardsigmoid",
+    ),
     "leaky": (unary("LeakyRelu"), FLAT, "LeakyRelu at LeakyRelu_0: its slope 0.01 is no power of two .*: use .*-7"),
     "product": (
         lambda w: w.node("Mul", "x", w.node("Relu", "x")), FLAT,
@@ -232,9 +236,9 @@ def test_invalid_model_is_refused(tmp_path: Path) -> None:
 
 def test_names_of_the_file_cannot_break_the_line(tmp_path: Path) -> None:
     writer = OnnxWriter()
-    output = writer.node("Sigmoid", "x")
+    output = writer.node("Tanh", "x")
     writer.nodes[0].name = "a\nb" + "c" * 1000
-    with pytest.raises(InputError, match=r"Sigmoid at a\?bc*\.\.\.: it is not supported") as caught:
+    with pytest.raises(InputError, match=r"Tanh at a\?bc*\.\.\.: it is not supported") as caught:
         read(writer.model(output, FLAT), tmp_path)
     assert len(str(caught.value)) < 300
 

@@ -227,7 +227,7 @@ def test_global_pool_is_read_right(size: int, weight_bits: int | None) -> None:
 
 
 NO_VOTES: dict[str, tuple[nn.Module, Shape, str]] = {
-    "one_logit": (nn.Sequential(nn.Linear(8, 1)), (8,), r"at 0: its shape is \(1,\), .* 2 to 1024 classes: give"),
+    "one_logit": (nn.Sequential(nn.Linear(8, 1)), (8,), r"at 0: its shape is \(1,\), .* classes: where its sign"),
     "one_softmax": (nn.Sequential(nn.Linear(8, 1), nn.Softmax(1)), (8,), r"at 1: its shape is \(1,\)"),
     "pixels": (nn.Sequential(nn.Conv2d(1, 3, 1)), (1, 4, 4), r"at 0: its shape is \(3, 4, 4\), logits for each of 16"),
     "a_row_of_pixels": (nn.Sequential(nn.Conv2d(1, 3, 1)), (1, 1, 2), r"at 0: its shape is \(3, 1, 2\)"),

@@ -71,7 +71,10 @@ def added_sums(module: Calls, x: Tensor) -> Tensor:
 
 CONTROL_FLOW = "Calls cannot be read: its code branches on numbers of the query, .*: remove control flow"
 REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
-    "activation": (after(nn.Sigmoid()), IMAGE, "Sigmoid at 1: it is not supported: train it again with Hardsigmoid"),
+    "activation": (
+        nn.Sequential(nn.Linear(6, 4), nn.Sigmoid(), nn.Linear(4, 2)), FLAT,
+        "Sigmoid at 1: it is not supported: train it again with Hardsigmoid",
+    ),
     "hardswish": (after(nn.Hardswish()), IMAGE, "Hardswish at 1: .*: train it again with ReLU6 or Hardsigmoid"),
     "silu": (after(nn.SiLU()), IMAGE, "SiLU at 1: .*: train it again with ReLU, ReLU6 or a LeakyReLU of slope 2"),
     "slope": (after(nn.LeakyReLU()), IMAGE, "LeakyReLU at 1: its slope 0.01 is no power of two below 1: use .*-7"),

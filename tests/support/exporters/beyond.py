@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], Shape, str]] = {
     "tanh": (with_activation(nn.Tanh()), ROW, ACTIVATION),
     "gelu": (with_activation(nn.GELU()), ROW, ACTIVATION),
     "gelu_tanh": (with_activation(nn.GELU("tanh")), ROW, "train it again with|use a ReLU as the activ"),
-    "silu": (with_activation(nn.SiLU()), ROW, ACTIVATION),
+    "silu": (with_activation(nn.SiLU()), ROW, "for an activation that multiplies .* train ReLU6 in its place"),
     "elu": (with_activation(nn.ELU()), ROW, ACTIVATION),
     "leaky_relu_tenth": (with_activation(nn.LeakyReLU(0.1)), ROW, "no power of two"),
     "prelu": (with_activation(nn.PReLU()), ROW, "no power of two"),
@@ -111,10 +111,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], Shape, str]] = {
     "pool_rounded_up": (lambda: seq(conv(1, 2), nn.MaxPool2d(3, 2, ceil_mode=True), pooled_head(2)), IMAGE, "ceil_m"),
     "softmax_inside": (lambda: seq(nn.Linear(12, 4), nn.Softmax(1), nn.Linear(4, 3)), ROW, "softmax at the end only"),
     "reflected": (lambda: seq(nn.ReflectionPad2d(1), conv(1, 2), pooled_head(2)), IMAGE, "zeros"),
-    "one_logit": (lambda: seq(nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 1)), ROW, "give each class a logit"),
-    "one_probability": (
-        lambda: seq(nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 1), nn.Sigmoid()), ROW, "give each class a logit",
-    ),
+    "one_logit": (lambda: seq(nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 1)), ROW, "end in a sigmoid; else give each"),
     "classes_only": (lambda: Applied(nn.Linear(12, 4), after=lambda x: x.argmax(1)), ROW, "make the logits the output"),
     "normalised_features": (
         lambda: Applied(nn.Linear(12, 4), before=lambda x: nn.functional.normalize(x, dim=1)), ROW, NORM,

@@ -77,7 +77,11 @@ def judged(made: Made) -> Verdict:
     if made.refused is not None or made.said is None:
         return Verdict(made, True, "read", f"it must be refused: {made.refused}")
     own = float_outputs(graph, made.rows.reshape(len(made.rows), -1).astype(np.float64))
-    return Verdict(made, True, *_compared(own, integers, made.said.reshape(len(made.rows), -1).astype(np.float64)))
+    said = made.said.reshape(len(made.rows), -1).astype(np.float64)
+    if said.shape[1] == 1:
+        # The probability of one class of two.
+        said = np.concatenate([1 - said, said], axis=1)
+    return Verdict(made, True, *_compared(own, integers, said))
 
 
 def _integers(graph: Graph, rows: np.ndarray) -> np.ndarray:

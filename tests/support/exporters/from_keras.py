@@ -7,6 +7,7 @@ and ``manifest.json``.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -79,6 +80,8 @@ def activated(layer: k.Layer) -> list[k.Layer]:
 
 
 WAYS = ("tf2onnx", "keras", "channels_first")
+SAVED = ("normalised_row", "normalised_image", "normalised_as_a_whole")
+"""Models that are saved first, and converted from there."""
 ACTIVATION = "it is not supported: train it again with"
 MODELS = {
     "dense": (chain(k.Dense(8, activation="relu"), k.Dense(4)), ROW, None),
@@ -142,8 +145,18 @@ MODELS = {
     "average_of_the_inside": (
         chain(conv(4), k.AveragePooling2D(3, 2, padding="same"), k.Flatten(), k.Dense(3)), COLOURS, "does not count",
     ),
-    # The exporter makes inputs of the numbers of this layer, and leaves them out.
-    "normalised": (chain(normalisation(ROW), k.Dense(8, activation="relu"), k.Dense(4)), ROW, "3 inputs"),
+    # The exporter makes inputs of the numbers of this layer, and leaves them out; of a SavedModel it does not.
+    "normalised": (
+        chain(normalisation(ROW), k.Dense(8, activation="relu"), k.Dense(4)), ROW, "3 inputs .*--saved-model",
+    ),
+    "normalised_row": (chain(normalisation(ROW), k.Dense(8, activation="relu"), k.Dense(4)), ROW, None),
+    "normalised_image": (
+        chain(k.Rescaling(0.5, 0.5), normalisation(COLOURS), conv(4), k.GlobalAveragePooling2D(), k.Dense(4)), COLOURS,
+        None,
+    ),
+    "normalised_as_a_whole": (
+        chain(k.Normalization(mean=0.25, variance=0.5), conv(4), k.Flatten(), k.Dense(4)), COLOURS, None,
+    ),
     "relu6": (activated(k.ReLU(6.0)), ROW, None),
     "leaky_relu": (activated(k.LeakyReLU(negative_slope=0.125)), ROW, None),
     "hard_sigmoid": (activated(k.Activation("hard_sigmoid")), ROW, None),
@@ -157,7 +170,11 @@ MODELS = {
         chain(conv(2), k.Conv2DTranspose(2, 2, 2, activation="relu"), k.Flatten(), k.Dense(3)), COLOURS,
         "ConvTranspose",
     ),
-    "one_probability": (chain(k.Dense(4, activation="relu"), k.Dense(1, activation="sigmoid")), ROW, "give each class"),
+    "one_probability": (chain(k.Dense(4, activation="relu"), k.Dense(1, activation="sigmoid")), ROW, None),
+    "one_probability_of_an_image": (
+        chain(normal(4), k.GlobalAveragePooling2D(), k.Dense(1, activation="sigmoid")), COLOURS, None,
+    ),
+    "one_logit": (chain(k.Dense(4, activation="relu"), k.Dense(1)), ROW, "end in a sigmoid"),
 }  # fmt: skip
 """By name: the layers, or a function of the input; the shape of the input; and why the file is refused."""
 
@@ -181,11 +198,15 @@ def main(folder: Path) -> None:
         rows = np.random.default_rng(number).uniform(-1, 1, (8, *shape)).astype(np.float32)
         said = np.asarray(model(rows, training=False)).reshape(8, -1)
         is_image, opset = len(shape) == 3, (13, 15, 17, 18)[number % 4]
-        for way in WAYS[: 1 if refused else 3 if is_image else 2]:
+        for way in ("saved_model",) if name in SAVED else WAYS[: 1 if refused else 3 if is_image else 2]:
             path = folder / f"{name}_{way}.onnx"
             batch = 2 if way == "tf2onnx" and number % 2 else None
             if way == "keras":
                 model.export(path, format="onnx", verbose=False, opset_version=opset)
+            elif way == "saved_model":
+                model.export(folder / name, verbose=False)
+                told = ["--saved-model", folder / name, "--output", path, "--opset", str(opset)]
+                subprocess.run([sys.executable, "-m", "tf2onnx.convert", *told], check=True, capture_output=True)
             else:
                 signature = [tensorflow.TensorSpec((batch, *shape), tensorflow.float32, name="x")]
                 function = tensorflow.function(lambda x, model=model: model(x, training=False))

@@ -16,10 +16,12 @@ import onnx
 import skl2onnx
 import sklearn
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, PolynomialFeatures, RobustScaler, StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 warnings.simplefilter("ignore")
@@ -55,19 +57,24 @@ MODELS = {
     "mlp_of_components": (make_pipeline(StandardScaler(), PCA(4), mlp()), CLASSES, PLAIN, 20, None),
     "logistic_standardised": (make_pipeline(StandardScaler(), LogisticRegression()), CLASSES, PLAIN, 16, None),
     "logistic_in_a_range": (make_pipeline(MinMaxScaler(), LogisticRegression()), CLASSES, {}, 18, None),
-    "mlp_two_classes": (mlp(), TWO, PLAIN, 18, "Sigmoid at .*give each class a logit"),
+    "mlp_two_classes": (mlp(), TWO, PLAIN, 18, None),
+    "mlp_two_classes_named": (mlp(), TWO, {}, 14, None),
+    "mlp_two_classes_standardised": (make_pipeline(StandardScaler(), mlp()), TWO, PLAIN, 17, None),
+    "logistic_by_descent": (SGDClassifier(loss="log_loss", random_state=0), TWO, PLAIN, 17, None),
+    "mlp_of_chosen_features": (make_pipeline(SelectKBest(k=5), mlp()), CLASSES, PLAIN, 18, None),
+    "vectors_of_two_classes": (LinearSVC(random_state=0), TWO, None, 17, "its sign tells the class, end in a sigmoid"),
     "mlp_tanh": (mlp(activation="tanh"), CLASSES, PLAIN, 18, "Tanh at .*: .*: train it again with Hardtanh"),
     "mlp_logistic": (mlp(activation="logistic"), CLASSES, PLAIN, 15, "Sigmoid at .*: it is not supported: train it"),
     "mlp_of_products": (
-        make_pipeline(PolynomialFeatures(2), mlp()), CLASSES, PLAIN, 18, "ArrayFeatureExtractor at .* is not",
+        make_pipeline(PolynomialFeatures(2), mlp()), CLASSES, PLAIN, 18, "ReduceProd at .*must join by addition",
     ),
     "tree": (DecisionTreeClassifier(), CLASSES, PLAIN, 15, "TreeEnsembleClassifier at .*: it is not supported"),
 }  # fmt: skip
 """By name: the model, its classes, options of the exporter, the opset, and why the file is refused."""
 
 
-def said(model: object, rows: np.ndarray, options: dict[str, bool]) -> np.ndarray:
-    if hasattr(model, "predict_proba") and not options.get("raw_scores"):
+def said(model: object, rows: np.ndarray, options: dict[str, bool] | None) -> np.ndarray:
+    if hasattr(model, "predict_proba") and not (options or {}).get("raw_scores"):
         return np.asarray(model.predict_proba(rows))
     return np.asarray(model.decision_function(rows))
 
@@ -77,7 +84,8 @@ def main(folder: Path) -> None:
     rows = ROWS[:8]
     for name, (model, classes, options, opset, refused) in MODELS.items():
         model.fit(ROWS, classes)
-        made = skl2onnx.to_onnx(model, ROWS[:1], options={id(model): options} if options else None, target_opset=opset)
+        told = {id(model): options} if options else None
+        made = skl2onnx.to_onnx(model, ROWS[:1], options=told, target_opset=opset)
         onnx.save(made, folder / f"{name}.onnx")
         np.savez(folder / f"{name}.npz", rows=rows, said=said(model, rows, options))
         how = f"opset {opset or 'by default'}, float32, batch open" + (

@@ -224,6 +224,12 @@ TRAINED: dict[str, tuple[Callable[[], nn.Module], Shape]] = {
     "mlp_of_an_image": (lambda: seq(nn.Flatten(), nn.Linear(144, 8), nn.ReLU(), nn.Linear(8, 4)), IMAGE),
     "mlp_softmax": (lambda: mlp(nn.Softmax(dim=1)), ROW),
     "mlp_logsoftmax": (lambda: mlp(nn.LogSoftmax(dim=-1)), ROW),
+    "one_probability": (lambda: seq(nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 1), nn.Sigmoid()), ROW),
+    "one_probability_in_a_row": (
+        lambda: Applied(seq(nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 1)), after=lambda z: z.sigmoid().squeeze(1)), ROW,
+    ),
+    "one_probability_of_an_image": (lambda: seq(conv(1, 2), nn.Conv2d(2, 1, 12), nn.Flatten(), nn.Sigmoid()), IMAGE),
+    "probabilities_one_by_one": (lambda: mlp(nn.Sigmoid()), ROW),
     "mlp_temperature": (lambda: Applied(mlp(), after=lambda logits: logits * 0.5 + 1.0), ROW),
     "mlp_two_linear_in_a_row": (lambda: seq(nn.Linear(12, 3), nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4)), ROW),
     "mlp_skip": (

@@ -21,6 +21,7 @@ from capc.learning.own_models.factories import is_onnx, is_perceptron, make
 from capc.learning.training import TrainingTask
 from capc.models.architecture import Architecture
 from capc.models.figures import bounded
+from capc.models.importing.endings import as_read
 from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.graph import Graph, Shape
 from capc.models.importing.lower import lower
@@ -122,7 +123,7 @@ def admit(named: Named, features: int, classes: int, widths: ParameterSet) -> Ow
     architecture = _architecture(graph, features, classes, widths)
     if trains is None:
         return OwnModel(named, architecture, True, lambda _: _fixed(graph, architecture))
-    return OwnModel(named, architecture, False, lambda task: _learned(trains(task), graph.input_shape, architecture))
+    return OwnModel(named, architecture, False, lambda task: _learned(trains(task), graph, architecture))
 
 
 def read_network(named: Named, classes: int | None = None) -> tuple[Graph, bool]:
@@ -215,5 +216,7 @@ def _fixed(graph: Graph, architecture: Architecture) -> OwnNetwork:
     return OwnNetwork(graph.origin, lambda: graph, architecture)
 
 
-def _learned(module: nn.Module, shape: Shape, architecture: Architecture) -> OwnNetwork:
-    return OwnNetwork(torch_origin(module, shape, ()), lambda: graph_from_torch(module, shape), architecture)
+def _learned(module: nn.Module, untrained: Graph, architecture: Architecture) -> OwnNetwork:
+    shape = untrained.input_shape
+    run = as_read(untrained, torch_origin(module, shape, ()))
+    return OwnNetwork(run, lambda: graph_from_torch(module, shape), architecture)

@@ -58,7 +58,7 @@ def check_trainable(module: nn.Module, input_shape: Shape, classes: int) -> None
     rows = torch.zeros(2, *input_shape, dtype=numbers(module).dtype)
     try:
         with torch.random.fork_rng(devices=[]):
-            made = module(rows).reshape(2, -1)
+            made = _of_both(module(rows).reshape(2, -1))
             nn.functional.cross_entropy(made, torch.zeros(2, dtype=torch.int64)).backward()  # type: ignore[no-untyped-call]
     # A module's own code may raise anything.
     except Exception as error:  # noqa: BLE001
@@ -136,7 +136,14 @@ class _Trainer:
 
     def _logits(self, rows: Tensor) -> Tensor:
         made: Tensor = self._module(self._rows[rows])
-        return made.reshape(len(rows), -1)
+        return _of_both(made.reshape(len(rows), -1))
+
+
+def _of_both(made: Tensor) -> Tensor:
+    """Logits of both classes, where a module that ends in a sigmoid gives the probability of class 1 alone."""
+    if made.shape[1] != 1:
+        return made
+    return torch.cat([1 - made, made], 1).clamp_min(torch.finfo(made.dtype).eps).log()
 
 
 def _batches(order: Tensor) -> list[Tensor]:

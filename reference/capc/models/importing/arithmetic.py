@@ -165,6 +165,13 @@ def transposed(place: Place, value: str, axes: Sequence[int]) -> str:
     return place.add(Reorder(np.arange(prod(shape)).reshape(shape).transpose(order).reshape(-1), made), value)
 
 
+def stacked(place: Place, values: Sequence[str], axis: int) -> str:
+    """Several values as the channels of one. The axis counts the batch."""
+    return concatenated(
+        place, [place.reshape(value, settings.with_axes(place.shape(value), [axis])) for value in values], axis
+    )
+
+
 def concatenated(place: Place, values: Sequence[str], axis: int) -> str:
     """The channels of several values, one after another. The axis counts the batch."""
     if axis % (len(place.shape(values[0])) + 1) != 1:
@@ -187,12 +194,13 @@ def normalised(place: Place, value: str, scales: Floats, shifts: Floats) -> str:
 
 def _affine(place: Place, value: str, scales: Floats | None, shifts: Floats | None) -> str:
     shape = place.shape(value)
-    factors: list[Factors | None] = []
-    for constants in (scales, shifts):
+
+    def factors(constants: Floats) -> Factors:
         try:
-            factors.append(None if constants is None else Factors.broadcast(np.asarray(constants), shape))
+            return Factors.broadcast(constants, shape)
         except ValueError:
-            problem = f"constants of the shape {np.shape(constants)} do not fit rows of the shape {shape}"
+            problem = f"constants of the shape {constants.shape} do not fit rows of the shape {shape}"
             raise UnsupportedError(problem, "give one for each channel, or each feature") from None
-    moved = None if factors[1] is None else factors[1].numbers
-    return place.add(Affine(factors[0], moved), value)
+
+    scaled = None if scales is None else factors(scales)
+    return place.add(Affine(scaled, None if shifts is None else factors(shifts).numbers), value)

@@ -30,6 +30,7 @@ from capc.models.importing.graph import (
     Relu,
     Reorder,
     Shape,
+    Sigmoid,
     Softmax,
 )
 from capc.models.model import QuantisedLayer, QuantisedModel
@@ -132,8 +133,8 @@ def _float_value(  # noqa: PLR0911, PLR0912  # one for each operator
             return np.asarray(padded.reshape(len(first), -1))
         case Concat():
             return np.concatenate(inputs, axis=1)
-        case Softmax(log=log) if softmax:
-            return softmax_of(first, log=log)
+        case Softmax() | Sigmoid() if softmax:
+            return ended(first, node.op)
     return first
 
 
@@ -141,11 +142,14 @@ def _in(array: Floats, precision: type) -> Floats:
     return np.asarray(array, dtype=precision)
 
 
-def softmax_of(logits: Floats, *, log: bool) -> Floats:
-    """The softmax of each row, or its logarithm."""
+def ended(logits: Floats, op: Softmax | Sigmoid) -> Floats:
+    """The softmax of each row or its logarithm, or the logistic function of each logit."""
+    if isinstance(op, Sigmoid):
+        small = np.exp(-np.abs(logits))
+        return np.asarray(np.where(logits < 0, small, 1) / (1 + small))
     shifted = logits - logits.max(axis=1, keepdims=True)
     logarithm: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return logarithm if log else np.exp(logarithm)
+    return logarithm if op.log else np.exp(logarithm)
 
 
 def integer_logits(

@@ -37,9 +37,9 @@ class Factors:
         Raises:
             ValueError: they do not fit it.
         """
-        places = np.arange(constants.size).reshape(constants.shape)
-        full, kinds = (np.broadcast_to(array, (1, *shape)).reshape(-1) for array in (constants, places))
-        return Factors(full.astype(np.float64), kinds)
+        places = np.arange(constants.size, dtype=np.int64).reshape(constants.shape)
+        full = np.broadcast_to(constants, (1, *shape)).reshape(-1).astype(np.float64)
+        return Factors(full, np.broadcast_to(places, (1, *shape)).reshape(-1))
 
     @staticmethod
     def one(factor: float, count: int) -> Factors:

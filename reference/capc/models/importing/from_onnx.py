@@ -8,8 +8,8 @@ import numpy as np
 from onnx.onnx_pb import ModelProto, NodeProto
 
 from capc.models.importing import settings
-from capc.models.importing.agreement import check_origin
 from capc.models.importing.arithmetic import Place, transposed
+from capc.models.importing.endings import checked
 from capc.models.importing.graph import INPUT, Graph, Shape, UnsupportedError, named, plain, refusal
 from capc.models.importing.onnx_files.constants import Array, computed, stored
 from capc.models.importing.onnx_files.learned import BUILDERS_OF_LEARNED, DOMAIN, LINEAR_CLASSIFIER, SCORES
@@ -44,11 +44,9 @@ def graph_from_onnx(path: Path, input_shape: Shape | None = None, output: str | 
     for number, node in enumerate(model.graph.node):
         reader.read(node, number)
     reader.finish()
-    graph.origin = onnx_origin(
-        model, the_input(model.graph), graph.input_shape, reader.tensors, is_channels_last=is_channels_last
-    )
-    check_origin(graph, graph.origin)
-    return graph
+    value = the_input(model.graph)
+    origin = onnx_origin(model, value, graph.input_shape, reader.tensors, is_channels_last=is_channels_last)
+    return checked(graph, origin)
 
 
 _OF_SHAPES = frozenset(["Shape", "Size"])

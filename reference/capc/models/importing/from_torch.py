@@ -12,8 +12,8 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
 from capc.models.importing import settings
-from capc.models.importing.agreement import check_origin
 from capc.models.importing.arithmetic import Place
+from capc.models.importing.endings import checked
 from capc.models.importing.graph import (
     INPUT,
     MAX_CONSTANTS,
@@ -25,8 +25,9 @@ from capc.models.importing.graph import (
     plain,
     refusal,
 )
+from capc.models.importing.torch_modules.calls import AtenCall, Value
 from capc.models.importing.torch_modules.exporting import ROWS, constants, exported, is_pytorchs_own, network
-from capc.models.importing.torch_modules.operators import BUILDERS, AtenCall, Value
+from capc.models.importing.torch_modules.operators import BUILDERS
 from capc.models.importing.torch_modules.origin import Layer, torch_origin
 
 
@@ -52,9 +53,8 @@ def graph_from_torch(module: nn.Module, input_shape: Shape) -> Graph:
     module = network(module)
     reader = _Reader(exported(module, input_shape), graph)
     reader.read()
-    graph.origin = torch_origin(module, input_shape, reader.layers())
-    check_origin(graph, graph.origin)
-    return graph
+    origin = torch_origin(module, input_shape, reader.layers())
+    return checked(graph, origin)
 
 
 class _LayerCall(NamedTuple):

@@ -208,10 +208,21 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Sigmoid:
+    """The logistic function of each entry: at the end it keeps the order of the logits."""
+
+
+@dataclass(frozen=True)
 class Softmax:
-    """A softmax, or with ``log`` its logarithm, over the classes: it keeps the order of the logits."""
+    """A softmax, or with ``log`` its logarithm, over the classes: it keeps the order of the logits.
+
+    Attributes:
+        log: whether it is the logarithm.
+        of_one: whether it was a sigmoid of one logit z, and the logits are 0 and z.
+    """
 
     log: bool = False
+    of_one: bool = False
 
 
 Activated = Relu | Clamp | LeakyRelu
@@ -228,6 +239,7 @@ Op = (
     | Concat
     | Add
     | Identity
+    | Sigmoid
     | Softmax
 )
 

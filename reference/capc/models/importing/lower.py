@@ -40,6 +40,7 @@ from capc.models.importing.graph import (
     Reorder,
     Reshape,
     Shape,
+    Sigmoid,
     Softmax,
     UnsupportedError,
     Window,
@@ -76,14 +77,14 @@ class LoweredModel:
         layers: the real weights of each stage. Secret to the party.
         places: for each stage the node whose weights it has, or for which it was added.
         notes: what was left out without changing the class.
-        softmax: what the network makes of the logits at its end, or None.
+        ending: what the network makes of the logits at its end, or None.
     """
 
     architecture: Architecture
     layers: tuple[FloatLayer, ...]
     places: tuple[str, ...]
     notes: tuple[str, ...]
-    softmax: Softmax | None
+    ending: Softmax | Sigmoid | None
 
     __repr__ = type_only
 
@@ -105,10 +106,9 @@ def lower(graph: Graph) -> LoweredModel:
     except InputError as error:
         raise InputError(f"the model does not become stages of the protocol: {error}") from None
     last = lowering.forms[graph.output]
-    softmax = last.softmax if isinstance(last, Scores) else None
-    return LoweredModel(
-        architecture, tuple(lowering.stages.layers), tuple(lowering.stages.places), tuple(lowering.notes), softmax
-    )
+    ending = last.ending if isinstance(last, Scores) else None
+    stages = lowering.stages
+    return LoweredModel(architecture, tuple(stages.layers), tuple(stages.places), tuple(lowering.notes), ending)
 
 
 def check_vote(name: str, shape: Shape) -> None:
@@ -121,12 +121,16 @@ def check_vote(name: str, shape: Shape) -> None:
     Raises:
         InputError: it is one logit, has logits for each pixel, or too many of them.
     """
+    shape = shape or (1,)
     if prod(shape[1:]) > 1:
         remedy = "average them (AdaptiveAvgPool2d(1)), or flatten them if each is the logit of a class"
         raise refusal("output", name, f"its shape is {shape}, logits for each of {prod(shape[1:])} positions", remedy)
     if not FEWEST_CLASSES <= shape[0] <= MOST_CLASSES:
         problem = f"its shape is {shape}, and a vote is over {FEWEST_CLASSES} to {MOST_CLASSES} classes"
-        remedy = "give each class a logit: of one logit z make the two logits 0 and z, by a linear layer of two rows"
+        remedy = (
+            "where its sign tells the class, end in a sigmoid; else give each class a logit: of one logit z make the "
+            "two logits 0 and z, by a linear layer of two rows"
+        )
         raise refusal("output", name, problem, remedy if shape[0] == 1 else "choose fewer classes")
 
 
@@ -147,8 +151,10 @@ class _Lowering:
                 return reshaped(form, shape, wanted)
             case Identity():
                 return form
-            case Softmax():
-                self.notes.append(f"{node.kind} at {node.name} is left out: it keeps the order of the logits")
+            case Softmax() | Sigmoid():
+                is_of_one = isinstance(node.op, Softmax) and node.op.of_one
+                why = "the class is 1 where its logit is above 0" if is_of_one else "it keeps the order of the logits"
+                self.notes.append(f"{node.kind} at {node.name} is left out: {why}")
                 return Scores(form if isinstance(form, Joined) else usable(form), node.op)
             case Relu() | Clamp() | LeakyRelu():
                 return each_part(form, shape, node.shape, partial(self._rectified, node))

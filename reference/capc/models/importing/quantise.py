@@ -10,7 +10,7 @@ from capc.foundation import fixed_point
 from capc.foundation.errors import InputError
 from capc.models.architecture import Architecture
 from capc.models.figures import scaled, without_figures
-from capc.models.importing.evaluate import integer_logits, parts_of, softmax_of
+from capc.models.importing.evaluate import ended, integer_logits, parts_of
 from capc.models.importing.graph import Floats, Graph
 from capc.models.importing.lower import LoweredModel, lower
 from capc.models.importing.rounding import MOST_LOST, check_rounding, stage_losses
@@ -44,7 +44,8 @@ class QuantisationReport:
     Attributes:
         rows: how many rows were compared.
         agreeing: on how many of them both choose the same class.
-        largest_error: the largest difference of two logits; of two outputs of a softmax, where the network ends in one.
+        largest_error: the largest difference of two logits; where the network ends in a softmax or sigmoid, of what
+            that gives.
         stages: the range of each stage, and what it loses.
         logit_bits: l, the logit ring to compare with.
         notes: what was left out of the network without changing the class.
@@ -228,8 +229,8 @@ def quantisation_report(
     unit = 1 << fraction_bits + lowered.architecture.stages[-1].scale_bits(fraction_bits)
     real = np.array([[logit / unit for logit in row] for row in integers])
     same = [row.index(max(row)) == int(logits.argmax()) for row, logits in zip(integers, own, strict=True)]
-    if lowered.softmax is not None:
-        real = softmax_of(real, log=lowered.softmax.log)
+    if lowered.ending is not None:
+        real = ended(real, lowered.ending)
     losses = stage_losses(lowered, fraction_bits)
     stages = tuple(StageRange(*stage) for stage in zip(lowered.places, bits, losses, clipped, strict=True))
     refused = not _states_bounds(lowered.architecture)

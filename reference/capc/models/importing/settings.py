@@ -16,7 +16,7 @@ _INSTEAD = {
     **dict.fromkeys(("silu", "swish", "thresholdedrelu", "threshold"), _SMOOTH),
     # It multiplies two values of the network: docs/bring-your-own-model.md has what that takes.
     "hardswish": "train it again with ReLU6 or Hardsigmoid, which take a seventh of it",
-    "sigmoid": "train it again with Hardsigmoid, or with ReLU6 for a SiLU; at the end give each class a logit",
+    "sigmoid": "train it again with Hardsigmoid, or with ReLU6 for a SiLU; use a sigmoid at the end only",
     "softsign": "train it again with Hardtanh",
     "tanh": "train it again with Hardtanh",
 }
@@ -44,7 +44,7 @@ GENERAL_REMEDY = "replace it by operators of the list in docs/bring-your-own-mod
 REMEDY_OF_SQUARES = "use a ReLU as the activation, and a batch normalisation as the normalisation, and train again"
 _OF_FAMILIES = (
     (
-        frozenset(["mul"]),
+        frozenset(["mul", "prod", "reduceprod"]),
         "values of the network must join by addition or concatenation; for an activation that multiplies "
         "(SiLU, hard swish) train ReLU6 in its place",
     ),
@@ -151,7 +151,7 @@ def reshaped(shape: Shape, sizes: Sequence[int], batch: int) -> Shape:
     full = [total // known if size == -1 and known > 0 else size for size in sizes]
     if prod(full) != total or list(sizes).count(-1) > 1 or min(full, default=0) < 1:
         raise UnsupportedError(f"it gives a value of the shape {shape} the sizes {list(sizes)}", "keep its entries")
-    if len(full) < 2 or full[0] != batch:
+    if full[0] != batch:
         raise UnsupportedError(f"it gives rows of the shape {shape} another number", "keep the batch first")
     return tuple(full[1:])
 
@@ -164,7 +164,7 @@ def without_axes(shape: Shape, axes: Sequence[int] | None, batch: int) -> Shape:
     """
     full = (batch, *shape)
     taken = {axis % len(full) for axis in axes} if axes is not None else {i for i, size in enumerate(full) if size == 1}
-    if 0 in taken or any(full[axis] != 1 for axis in taken) or len(taken) > len(shape) - (len(shape) > 1):
+    if 0 in taken or any(full[axis] != 1 for axis in taken):
         raise UnsupportedError(f"it takes the axes {sorted(taken)} from rows of the shape {shape}", "use flatten(1)")
     return tuple(size for axis, size in enumerate(full) if axis not in taken and axis > 0)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from capc.models.importing.graph import Conv, Floats, Pad, Shape
-from capc.models.importing.lowering import folding, forms, lower, reordering
+from capc.models.importing import lower
+from capc.models.importing.factors import Factors
+from capc.models.importing.graph import Conv, Pad, Shape
+from capc.models.importing.lowering import folding, forms, reordering
 from capc.models.importing.lowering.folding import Folded
 from capc.models.importing.lowering.forms import FloatLayer, Form, StageValue, Sums
 from capc.models.importing.lowering.stages import Stages
@@ -43,7 +45,7 @@ def zeros_on_the_other_side() -> None:
 def skip_not_scaled() -> None:
     """A batch normalisation after an addition scales the sums, and not the value that is added to them."""
 
-    def scaled_skip(self: Stages, place: str, skip: int, shape: Shape, scales: Floats) -> int | Sums:  # noqa: ARG001
+    def scaled_skip(self: Stages, place: str, skip: int, shape: Shape, scales: Factors) -> int | Sums:  # noqa: ARG001
         return skip
 
     Stages.scaled_skip = scaled_skip  # type: ignore[method-assign]

@@ -6,7 +6,7 @@
   follows;
 - Padded: a value with zeros around it, which the next convolution takes up;
 - Joined: several values, channels after channels;
-- Scores: a softmax of the logits, which only the end of the network may have.
+- Scores: a softmax or sigmoid of the logits, which only the end of the network may have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from capc.foundation.hidden import type_only
 from capc.models.importing.factors import Factors
-from capc.models.importing.graph import Floats, Pad, Shape, Softmax, UnsupportedError
+from capc.models.importing.graph import Floats, Pad, Shape, Sigmoid, Softmax, UnsupportedError
 from capc.models.operators import Grid, Operator, SumPool
 
 
@@ -157,10 +157,10 @@ class Joined:
 
 @dataclass(frozen=True)
 class Scores:
-    """A softmax of the logits."""
+    """A softmax or sigmoid of the logits."""
 
     logits: StageValue | Sums | RectifiedSums | Joined
-    softmax: Softmax
+    ending: Softmax | Sigmoid
 
 
 _ROUNDING = 1e-12
@@ -194,7 +194,8 @@ def usable(form: Form) -> StageValue | RectifiedSums | Sums:
         UnsupportedError: it is one that few operators can work on.
     """
     if isinstance(form, Scores):
-        raise UnsupportedError("it follows a softmax", "use a softmax at the end only")
+        kind = type(form.ending).__name__.lower()
+        raise UnsupportedError(f"it follows a {kind}", f"use a {kind} at the end only")
     if isinstance(form, Padded):
         raise UnsupportedError("it works on a value with zeros around it", "pad in the convolution after it")
     if isinstance(form, Joined):

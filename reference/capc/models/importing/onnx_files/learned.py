@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from capc.models.importing import arithmetic
-from capc.models.importing.graph import Floats, Identity, Linear, Softmax, UnsupportedError
+from capc.models.importing.graph import Identity, Linear, Op, Sigmoid, Softmax, UnsupportedError
 from capc.models.importing.onnx_files.operators import OnnxNode
 
 DOMAIN = "ai.onnx.ml"
+_ENDINGS: Mapping[str, Op] = {"NONE": Identity(), "LOGISTIC": Sigmoid(), "SOFTMAX": Softmax()}
+"""What a linear classifier makes of its scores."""
 LINEAR_CLASSIFIER = "LinearClassifier"
 SCORES = 1
 """Which output of a linear classifier holds its scores; the first holds labels."""
@@ -27,19 +29,20 @@ def _linear_classifier(node: OnnxNode) -> str:
         raise UnsupportedError("its coefficients do not fit its intercepts", "export the model again")
     weights = weights.reshape(len(biases), -1)
     transform = node.text("post_transform", "NONE")
-    if transform == "LOGISTIC" and _are_opposite(weights, biases):
-        # The logistic functions of -z and z are the softmax of -z/2 and z/2.
-        weights, biases, transform = weights / 2, biases / 2, "SOFTMAX"
-    if transform not in {"NONE", "SOFTMAX"}:
+    if transform not in _ENDINGS:
         raise UnsupportedError(
             f"its post_transform is {transform}", "export the raw scores (skl2onnx: options={'raw_scores': True})"
         )
-    scores = node.place.add(Linear(weights, biases), node.value())
-    return scores if transform == "NONE" else node.place.add(Softmax(), scores)
+    return node.place.add(_ENDINGS[transform], node.place.add(Linear(weights, biases), node.value()))
 
 
-def _are_opposite(weights: Floats, biases: Floats) -> bool:
-    return len(biases) == 2 and np.array_equal(weights[0], -weights[1]) and biases[0] == -biases[1]
+def _selected(node: OnnxNode) -> str:
+    """Some of the features, by their numbers."""
+    value, places = node.value(), node.constant(1).reshape(-1).astype(np.int64)
+    shape = node.place.shape(value)
+    if len(shape) != 1 or not ((places >= 0) & (places < shape[0])).all():
+        raise UnsupportedError(f"it takes entries of rows of the shape {shape}", "take features by their numbers")
+    return node.place.add(Linear(np.eye(shape[0])[places], np.zeros(len(places))), value)
 
 
 def _normalizer(node: OnnxNode) -> str:
@@ -52,6 +55,7 @@ def _normalizer(node: OnnxNode) -> str:
 
 
 BUILDERS_OF_LEARNED: Mapping[str, Callable[[OnnxNode], str]] = {
+    "ArrayFeatureExtractor": _selected,
     LINEAR_CLASSIFIER: _linear_classifier,
     "Normalizer": _normalizer,
     "Scaler": _scaler,

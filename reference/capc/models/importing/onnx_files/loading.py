@@ -74,7 +74,8 @@ def the_input(graph: GraphProto) -> ValueInfoProto:
     if len(inputs) != 1:
         shown = ", ".join(plain(value.name) for value in inputs)
         raise InputError(
-            f"the model has {len(inputs)} inputs ({shown}): give it one, the query, and make the others constants"
+            f"the model has {len(inputs)} inputs ({shown}): give it one, the query, and make the others constants; "
+            "of a Keras Normalization convert a SavedModel, which has its numbers: tf2onnx.convert --saved-model"
         )
     found: ValueInfoProto = inputs[0]
     return found

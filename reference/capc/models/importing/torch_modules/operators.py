@@ -7,107 +7,20 @@ from math import inf
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from capc.models.importing import activations, arithmetic, settings
-from capc.models.importing.arithmetic import Operand, Place
 from capc.models.importing.graph import (
     Conv,
-    Floats,
     Identity,
     Linear,
     Pad,
     Relu,
+    Sigmoid,
     Softmax,
     UnsupportedError,
     Window,
 )
-
-
-class AtenCall:
-    """One operator with its arguments by name.
-
-    Args:
-        place: in the graph.
-        arguments: values by their names in the graph as :class:`Value`, tensors of constants, and settings.
-    """
-
-    def __init__(self, place: Place, arguments: Mapping[str, object]) -> None:
-        self.place = place
-        self._arguments = arguments
-
-    def __contains__(self, name: str) -> bool:
-        return self._arguments.get(name) is not None
-
-    def setting(self, name: str, default: object = None) -> object:
-        """A number, text, list or None."""
-        given = self._arguments.get(name, default)
-        return default if given is None else given
-
-    def number(self, name: str, default: float | None = None) -> float:
-        """A setting that is one number."""
-        given = self.setting(name, default)
-        if not isinstance(given, int | float):
-            raise UnsupportedError(f"{name} is no constant number", "use a constant")
-        return float(given)
-
-    def integer(self, name: str, default: int | None = None) -> int:
-        """A setting that is one whole number."""
-        return int(self.number(name, default))
-
-    def integers(self, name: str) -> list[int]:
-        """A list of whole numbers; one number is a list, too."""
-        given = self.setting(name, [])
-        return [int(size) for size in given] if isinstance(given, list | tuple) else [self.integer(name)]
-
-    def pair(self, name: str, default: tuple[int, int] = (1, 1)) -> tuple[int, int]:
-        """A size for each of two axes."""
-        sizes = self.integers(name) or list(default)
-        if len(sizes) > 2:
-            raise UnsupportedError(f"{name} has {len(sizes)} entries", "only two-dimensional windows are supported")
-        return (sizes[0], sizes[-1])
-
-    def value(self, name: str) -> str:
-        """A value of the network."""
-        given = self._arguments.get(name)
-        if not isinstance(given, Value):
-            raise UnsupportedError("an input of it is not a value of the network", "use only what layers compute")
-        return given.name
-
-    def operand(self, name: str) -> Operand:
-        """A value, or constants."""
-        given = self._arguments.get(name)
-        if isinstance(given, Value):
-            return given.name
-        return array(given) if isinstance(given, Tensor) else np.array(given, dtype=np.float64)
-
-    def constants(self, name: str) -> Floats:
-        """Weights that do not depend on the query."""
-        given = self._arguments.get(name)
-        if not isinstance(given, Tensor):
-            raise UnsupportedError("its weights depend on the query", "use constant weights")
-        return array(given)
-
-    def values(self, name: str) -> list[str]:
-        """Several values of the network."""
-        given = self.setting(name, [])
-        parts = given if isinstance(given, list | tuple) else [given]
-        names = [part.name for part in parts if isinstance(part, Value)]
-        if len(names) != len(parts):
-            raise UnsupportedError("it joins constants with a value", "join values of the network only")
-        return names
-
-
-class Value:
-    """A value of the graph among the arguments of a call."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-def array(tensor: Tensor) -> Floats:
-    """The numbers of a tensor in double precision."""
-    return np.asarray(tensor.detach().cpu().double().numpy(), dtype=np.float64)
+from capc.models.importing.torch_modules.calls import AtenCall
 
 
 def _linear(call: AtenCall) -> str:
@@ -201,7 +114,9 @@ def _flatten(call: AtenCall) -> str:
         call.integer(name, default) % (len(shape) + 1) for name, default in (("start_dim", 0), ("end_dim", -1))
     )
     if first == 0:
-        raise UnsupportedError("it flattens rows of a batch into one", "use start_dim = 1")
+        if np.prod(shape[:last], dtype=int) != 1:
+            raise UnsupportedError("it flattens rows of a batch into one", "use start_dim = 1")
+        return call.place.reshape(value, shape[last:])
     joined = int(np.prod(shape[first - 1 : last]))
     return call.place.reshape(value, (*shape[: first - 1], joined, *shape[last:]))
 
@@ -244,6 +159,16 @@ def _permute(call: AtenCall) -> str:
         one, other = (call.integer(name, default) for name, default in (("dim0", 0), ("dim1", 1)))
         order[one], order[other] = order[other], order[one]
     return arithmetic.transposed(call.place, value, order)
+
+
+def _selected(call: AtenCall) -> str:
+    """The only entry along an axis."""
+    value = call.value("self")
+    shape = call.place.shape(value)
+    axis = call.integer("dim") % (len(shape) + 1)
+    if axis == 0 or shape[axis - 1] != 1:
+        raise UnsupportedError("it takes some entries of a value", "use all of them, or a linear layer in its place")
+    return call.place.reshape(value, settings.without_axes(shape, [axis], call.place.batch))
 
 
 def _softmax(call: AtenCall, *, log: bool) -> str:
@@ -381,8 +306,11 @@ BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
     "reshape": _reshape,
     "rrelu": _random_slope,
     "rsub": _reversed_difference,
+    "select": _selected,
+    "sigmoid": lambda call: call.place.add(Sigmoid(), call.value("self")),
     "softmax": lambda call: _softmax(call, log=False),
     "squeeze": _squeeze,
+    "stack": lambda call: arithmetic.stacked(call.place, call.values("tensors"), call.integer("dim", 0)),
     "sub": _difference,
     "t": _permute,
     "to": _same,

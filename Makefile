@@ -62,10 +62,11 @@ site: $(VENV)/.site ## specification, guides, evidence and code as build/site, t
 
 MPC_FOLDER ?= benchmarks/evidence
 mpc: $(VENV)/.dev ## measure the MPC variants and write their report again; needs MP-SPDZ
-	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc --seconds 300
-	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_classes --programs argmax --classes 2,10,50 --batch 100 \
+	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc --protocols all --programs argmax,label_release_single_draw,discrete_gaussian,guardian_free \
+		--seconds 300 --minutes 180
+	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_classes --programs argmax --classes 2,10,50 --batch 100 --minutes 60 \
 		--protocols semi2k,semi-bin,yao,replicated-ring,replicated-bin,malicious-rep-ring
-	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_noise --programs discrete_gaussian,discrete_gaussian_200 --batch 1000,10000 \
+	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_noise --programs discrete_gaussian --sigma 20,200 --batch 1000,10000 --minutes 60 \
 		--protocols semi2k,semi-bin,yao,replicated-ring,replicated-bin
 
 clean: ## remove the environment and everything that tools left behind

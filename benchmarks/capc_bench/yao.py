@@ -17,7 +17,9 @@ from capc_mpc.interface.steps import Step, argmax
 from capc_mpc.spdz.costs import Costs, read_costs
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.machine import Machine
-from capc_mpc.spdz.running import Limits, execute, flags, free_ports, fresh_source, prepare, read_streams, run
+from capc_mpc.spdz.ports import free_ports
+from capc_mpc.spdz.processes import Limits, execute, failures, read_streams
+from capc_mpc.spdz.running import flags, fresh_source, prepare, run
 
 YAO = protocol_named("yao")
 PARTIES = 2
@@ -48,7 +50,7 @@ def with_integer_types(machine: Machine, num_classes: int, logit_bits: int, vote
         program, port = str(machine.party_program(YAO.program)), str(free_ports(PARTIES + 2))
         bytecode = "-".join([TYPES_PROGRAM.stem, *step.arguments])
         commands = {party: [program, *flags(YAO, step, PARTIES, party), "-pn", port, bytecode] for party in sources}
-        failed = execute(commands, folder, Limits(), "yao with integer types")
+        failed = failures(execute(commands, folder, Limits(), "yao with integer types"))
         streams = [read_streams(folder, party) for party in sources]
     if failed:
         raise MpcError(f"party {failed[0]} failed", streams[failed[0]][1])

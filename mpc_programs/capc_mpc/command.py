@@ -6,7 +6,6 @@ Registered as an extension of ``capc`` in pyproject.toml.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from capc.cli.app import Finished, interruptible
 from capc.cli.terminal.output import Output
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import XofSource, fresh_seed
+from capc_mpc import bench_command
 from capc_mpc.interface import steps
 from capc_mpc.interface.encoding import FullCase
 from capc_mpc.interface.errors import MpcError
@@ -26,13 +26,12 @@ from capc_mpc.interface.expected import learnt_as_expected
 from capc_mpc.interface.protocols import HEADINGS as PROTOCOL_HEADINGS
 from capc_mpc.interface.protocols import PROTOCOLS, Protocol, check_model, model_named, protocol_cells, protocol_named
 from capc_mpc.interface.sampling import sample_cases
-from capc_mpc.measuring import bench as matrix_bench
-from capc_mpc.measuring import bench_report, evidence
-from capc_mpc.measuring.network import LAN, WAN, Network
+from capc_mpc.measuring import evidence
 from capc_mpc.spdz.deployed import Deployment, run_party
 from capc_mpc.spdz.keys import write_key
 from capc_mpc.spdz.machine import the_machine
-from capc_mpc.spdz.running import Limits, MpcRun
+from capc_mpc.spdz.processes import Limits
+from capc_mpc.spdz.running import MpcRun
 from capc_mpc.spdz.running import run as run_step
 from capc_spec.registry import TAGS
 
@@ -44,9 +43,10 @@ _Arguments = Annotated[list[str] | None, typer.Argument(help="As the program's h
 _Protocol = Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(PROTOCOLS)}.")]
 _Model = Annotated[str, typer.Option(metavar="base|honest_majority", help="The declared threat model.")]
 _Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")]
-_Latency = Annotated[float | None, typer.Option(metavar="MS", help="One way, of a network to model besides LAN, WAN.")]
-_Megabits = Annotated[float, typer.Option(metavar="MBIT", help="Its bandwidth per party and second.")]
 _Seconds = Annotated[float, typer.Option(metavar="S", help="Time limit of one run.")]
+
+app.command()(bench_command.bench)
+app.command()(bench_command.network)
 
 
 @app.command()
@@ -179,84 +179,6 @@ def keys(
         return Finished(0)
 
 
-@app.command()
-def bench(
-    programs: Annotated[
-        str, typer.Option(metavar="NAMES", help="Separated by commas.")
-    ] = "argmax,label_release_worst_case,discrete_gaussian,guardian_free",
-    protocols: Annotated[str, typer.Option(metavar="NAMES", help="Separated by commas.")] = "all",
-    classes: Annotated[str, typer.Option(metavar="C,...", help="Numbers of classes.")] = "10",
-    batch: Annotated[str, typer.Option(metavar="B,...", help="Numbers of cases.")] = "1,100",
-    parties: Annotated[str, typer.Option(metavar="K,...", help="Numbers of answering parties, guardian_free.")] = "2",
-    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each variant; the median counts.")] = 3,
-    latency_ms: _Latency = None,
-    megabits: _Megabits = 100.0,
-    report: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Write bench.json, README.md and figures there.")
-    ] = None,
-    seconds: _Seconds = 600.0,
-    json: _Json = None,
-) -> Finished:
-    """Measure programs under protocols, beside the embedded engine, and model their cost over networks.
-
-    Inputs are samples, so honest-majority protocols are measured too; the model column says what each withstands.
-    """
-    with interruptible():
-        output = Output(json)
-        machine = the_machine()
-        chosen = machine.protocols() if protocols == "all" else protocols.split(",")
-        for name in chosen:
-            protocol_named(name)
-        variants = list(
-            matrix_bench.matrix(programs.split(","), chosen, _numbers(classes), _numbers(batch), _numbers(parties))
-        )
-        networks = _networks(latency_ms, megabits)
-        rows = []
-        for number, variant in enumerate(variants, 1):
-            output.console.print(f"{number}/{len(variants)} {variant.program} {variant.protocol} B={variant.batch}")
-            rows.append(matrix_bench.measure(variant, machine, Limits(seconds=seconds), networks, repeats))
-        _show_bench(output, rows, networks)
-        document = bench_report.document(rows, machine, networks, sys.argv[1:])
-        if report:
-            bench_report.write_folder(Path(report), document, rows, networks)
-        output.finish(document)
-        return Finished(_EXIT_FAILED if any(row.equal is False for row in rows) else 0)
-
-
-@app.command()
-def network(
-    file: Annotated[str, typer.Argument(metavar="REPORT.json", help="As capc mpc bench wrote it.")],
-    latency_ms: _Latency = None,
-    megabits: _Megabits = 100.0,
-    json: _Json = None,
-) -> Finished:
-    """Model over another network what was measured before: no MP-SPDZ is needed."""
-    with interruptible():
-        output = Output(json)
-        output.check_not_input({"REPORT.json": Path(file)})
-        networks = _networks(latency_ms, megabits)
-        document, measured = bench_report.load(Path(file))
-        rows = bench_report.over(measured, networks)
-        _show_bench(output, rows, networks)
-        named = {name: asdict(net) for name, net in networks.items()}
-        output.finish({**document, "networks": named, "rows": [asdict(row) for row in rows]})
-        return Finished(0)
-
-
-def _networks(latency_ms: float | None, megabits: float) -> dict[str, Network]:
-    """The networks of the model: two usual ones, and the one that was asked for."""
-    asked = Network((latency_ms or 0.0) / 1000, megabits * 1e6)
-    given = {} if latency_ms is None else {"given": asked}
-    return {"lan": LAN, "wan": WAN, **given}
-
-
-def _show_bench(output: Output, rows: list[matrix_bench.Row], networks: dict[str, Network]) -> None:
-    table = _table(["program", *bench_report.headings(networks)], title="per case")
-    for row in rows:
-        table.add_row(row.variant.program, *bench_report.cells(row, networks))
-    output.show(table)
-
-
 def _table(headings: Sequence[str], title: str | None = None) -> Table:
     """A table that shortens nothing, however narrow it is printed: the first column stays whole, others are broken."""
     table = Table(title=title)
@@ -307,13 +229,6 @@ def _record(output: Output, name: str, protocols: Sequence[Protocol], seconds: f
     able = [row.name for row in protocols if row.takes(step.parties)]
     output.console.print(f"{name}: {', '.join(able)}")
     return [str(evidence.record(name, able, the_machine(), Limits(seconds=seconds)))]
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(word) for word in text.split(",")]
-    except ValueError:
-        raise InputError(f"{text!r}: give whole numbers separated by commas") from None
 
 
 def _read_cases(file: str) -> list[FullCase]:

@@ -18,7 +18,8 @@ from capc_mpc.interface.errors import MpcError
 from capc_mpc.interface.protocols import PROTOCOLS, Model, check_model, model_named, protocol_named
 from capc_mpc.interface.steps import Step
 from capc_mpc.spdz.machine import Machine, the_machine
-from capc_mpc.spdz.running import Limits, MpcRun, run
+from capc_mpc.spdz.processes import Limits
+from capc_mpc.spdz.running import MpcRun, run
 
 _GUARDIAN, _ANSWERING_PARTY, _QUERYING_PARTY = 0, 0, 1
 

@@ -29,7 +29,8 @@ from capc_mpc.interface.steps import Step
 from capc_mpc.programs import capc_noise
 from capc_mpc.spdz.deployed import Deployment, run_party
 from capc_mpc.spdz.machine import Machine, the_machine
-from capc_mpc.spdz.running import Limits, MpcRun, run
+from capc_mpc.spdz.processes import Limits
+from capc_mpc.spdz.running import MpcRun, run
 from capc_spec.registry import TAGS
 
 

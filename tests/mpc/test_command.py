@@ -172,34 +172,6 @@ def test_given_inputs_are_used(tmp_path: Path) -> None:
 
 
 @needs_mp_spdz
-def test_the_bench_writes_its_rows_and_figures(tmp_path: Path) -> None:
-    report = tmp_path / "bench.json"
-    words = ["mpc", "bench", "--programs", "label_release", "--protocols", "semi-bin", "--classes", "2", "--batch", "1"]
-    assert (
-        cli.run([*words, "--repeats", "2", "--latency-ms", "5", "--report", str(tmp_path), "--json", str(report)]) == 0
-    )
-    rows = json.loads(report.read_text())["rows"]
-    assert [(row["variant"]["protocol"], row["equal"]) for row in rows] == [("embedded", True), ("semi-bin", True)]
-    assert set(rows[1]["network_seconds"]) == {"lan", "wan", "given"}
-    assert len(rows[1]["seconds"]) == 2
-    assert (tmp_path / "label_release.svg").is_file()
-
-
-def test_a_report_is_modelled_over_another_network_without_mp_spdz(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    costs = {"seconds": 0.1, "bytes_sent": 2_000_000, "rounds": 10, "online": None, "offline": None, "counts": {}}
-    variant = {"program": "argmax", "protocol": "yao", "classes": 2, "batch": 1, "answering": 2}
-    row = {"variant": variant, "parties": 2, "model": "base", "adversary": "semi_honest", "equal": True}
-    row |= {"costs": costs, "seconds": [0.1], "network_seconds": {}, "refused": None}
-    report = tmp_path / "bench.json"
-    report.write_text(json.dumps({"schema": "capc_mpc_bench/v2", "rows": [row]}))
-    assert cli.run(["mpc", "network", str(report), "--latency-ms", "100", "--megabits", "8", "--json", "-"]) == 0
-    (found,) = json.loads(capsys.readouterr().out)["rows"]
-    assert found["network_seconds"]["given"] == pytest.approx(0.1 + 1 + 1)
-
-
-@needs_mp_spdz
 def test_evidence_is_recorded_again_with_the_same_inputs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(evidence, "folder", lambda: tmp_path)
     words = ["mpc", "record", "--programs", "multi_label_release", "--protocols", "semi-bin,yao"]

@@ -9,7 +9,7 @@ from capc.foundation.errors import InputError
 from capc_mpc.interface import steps
 from capc_mpc.spdz.deployed import Deployment, run_party
 from capc_mpc.spdz.keys import write_keys
-from capc_mpc.spdz.running import free_ports
+from capc_mpc.spdz.ports import free_ports
 from support.mpc import needs_mp_spdz
 
 STEP = steps.argmax(2, 8, 4, 1)

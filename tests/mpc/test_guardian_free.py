@@ -27,7 +27,7 @@ from capc_mpc.interface.protocols import Model
 from capc_mpc.programs import capc_noise
 from capc_mpc.spdz.deployed import Deployment, run_party
 from capc_mpc.spdz.keys import write_keys
-from capc_mpc.spdz.running import free_ports
+from capc_mpc.spdz.ports import free_ports
 from support.builders import confident_policy, make_account, make_parameters, make_policy, single_draw_policy
 from support.engines import machine_with_everything
 from support.mpc import needs_mp_spdz

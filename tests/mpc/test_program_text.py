@@ -18,7 +18,7 @@ from capc_mpc.measuring import evidence, main_job
 from capc_mpc.measuring.program_text import program_digest
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import Machine
-from capc_mpc.spdz.running import Limits
+from capc_mpc.spdz.processes import Limits
 
 PROGRAMS = sorted({step.program for step in evidence.recorded_steps().values()})
 STEP_1C = {"argmax", "multi_label_vote"}

@@ -20,7 +20,9 @@ from capc_mpc.interface.encoding import printed
 from capc_mpc.interface.protocols import protocol_named
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.machine import Machine
-from capc_mpc.spdz.running import Limits, execute, free_ports, place_flags, prepare, read_streams
+from capc_mpc.spdz.ports import free_ports
+from capc_mpc.spdz.processes import Limits, execute, read_streams
+from capc_mpc.spdz.running import place_flags, prepare
 
 LANES, BITS, STEPS = 3, 5, 40
 RECORDED = Path(__file__).parent.parent / "mpc" / "dialect_runs.json"

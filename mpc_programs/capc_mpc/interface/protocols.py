@@ -40,6 +40,17 @@ class Model(StrEnum):
     """Fewer than half of the parties: single parties, where three or four take part; none of the base model's pairs."""
 
 
+class Channels(StrEnum):
+    """What MP-SPDZ sends a protocol's messages over, between parties that have keys."""
+
+    TLS = "tls"
+    """TLS with both ends' certificates; Boolean machines tell each other outside of it that they have ended."""
+    PARTLY_TLS = "partly_tls"
+    """TLS, but for the public keys of homomorphic encryption."""
+    PLAIN = "plain"
+    """TCP: nothing is encrypted or authenticated."""
+
+
 RING_BITS = 64
 
 
@@ -57,7 +68,8 @@ class Protocol:
         max_parties: the most, None for any number.
         options: compile options; ``{parties}`` stands for the number of parties, ``{mixing}`` for daBits or edaBits.
         pairwise: whether the party program is told the number of parties with ``-N``.
-        encrypts: the flag that encrypts the channels, or None where they always are.
+        encrypts: the flag that encrypts the channels, or None where they always or never are.
+        channels: what messages are sent over.
         note: what a reader should know, one sentence.
     """
 
@@ -71,6 +83,7 @@ class Protocol:
     options: tuple[str, ...]
     pairwise: bool
     encrypts: str | None
+    channels: Channels
     note: str
 
     def corruptions(self, parties: int) -> int:
@@ -126,7 +139,7 @@ def _row(
 ) -> Protocol:
     """A row; ``parties`` is "2+" for two or more, or "3" for three."""
     any_number = parties.endswith("+")
-    plain = name in _ALWAYS_PLAIN or model is Model.HONEST_MAJORITY
+    plain = _CHANNELS.get(name) is Channels.PLAIN or model is Model.HONEST_MAJORITY
     return Protocol(
         name=name,
         program=name,
@@ -138,12 +151,18 @@ def _row(
         options=_MIXING[domain] if options is None else options,
         pairwise=any_number,
         encrypts=None if plain else "-e",
+        channels=_CHANNELS.get(name, Channels.TLS),
         note=note,
     )
 
 
-_ALWAYS_PLAIN = frozenset({"yao", "real-bmr"})
-"""Protocols whose party programs cannot encrypt their channels; the others with an honest majority always do."""
+_CHANNELS = {
+    "yao": Channels.PLAIN,
+    "real-bmr": Channels.PLAIN,
+    "hemi": Channels.PARTLY_TLS,
+    "temi": Channels.PARTLY_TLS,
+}
+"""Protocols whose party programs do not put all that they send under TLS."""
 _RING, _FIELD, _BOOLEAN = Domain
 _SEMI, _MALICIOUS = Adversary
 _BASE, _HONEST = Model

@@ -68,7 +68,8 @@ def run_embedded(step: Step, cases: Sequence[FullCase]) -> tuple[bool, Costs]:
         seconds = time.perf_counter() - start
     equal = _outputs(evaluation) == _expected(step, full, kept)
     counts = {"ANDs": circuit.and_count * len(full)}
-    return equal, Costs(seconds, len(request) + len(circuits), _ONLINE_MESSAGES, counts=counts)
+    sent = (len(circuits), len(request))
+    return equal, Costs(seconds, sum(sent), _ONLINE_MESSAGES, counts=counts, sent=sent)
 
 
 def _source() -> XofSource:

@@ -22,7 +22,8 @@ from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.interface.steps import Step
 from capc_mpc.measuring.program_text import program_digest
 from capc_mpc.spdz.machine import Machine
-from capc_mpc.spdz.running import Limits, MpcRun, run
+from capc_mpc.spdz.processes import Limits
+from capc_mpc.spdz.running import MpcRun, run
 from capc_spec.registry import TAGS
 
 BATCH = 100

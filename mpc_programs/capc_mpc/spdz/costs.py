@@ -39,6 +39,8 @@ class Costs:
         online: party 0's online phase; None where the protocol does not tell the phases apart.
         offline: party 0's preprocessing; None likewise.
         counts: what the program used: multiplications, triples, bits and the like.
+        sent: by each party, in their order.
+        party_seconds: of each party, likewise.
     """
 
     seconds: float
@@ -47,22 +49,32 @@ class Costs:
     online: Phase | None = None
     offline: Phase | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    sent: tuple[int, ...] = ()
+    party_seconds: tuple[float, ...] = ()
 
 
 def read_costs(error_streams: Sequence[str]) -> Costs:
     """The costs from every party's error stream, in the order of the parties."""
     first = error_streams[0]
-    times = [float(match[1]) for text in error_streams for match in _TIME.finditer(text)]
+    times = [_found(_TIME, text) for text in error_streams]
+    own = [int(_found(_SENT, text) * _MEGABYTE + 0.5) for text in error_streams]
     sent, everyone, phases = _SENT.search(first), _GLOBAL.search(first), _PHASES.search(first)
-    own = sum(int(float(match[1]) * _MEGABYTE + 0.5) for text in error_streams for match in _SENT.finditer(text))
     return Costs(
-        seconds=max(times, default=0.0),
-        bytes_sent=int(float(everyone[1]) * _MEGABYTE + 0.5) if everyone else own,
+        seconds=max(times),
+        bytes_sent=int(float(everyone[1]) * _MEGABYTE + 0.5) if everyone else sum(own),
         rounds=int(sent[2]) if sent else 0,
         online=_phase(phases, 1) if phases else None,
         offline=_phase(phases, 4) if phases else None,
         counts={match[2].strip(): int(match[1]) for match in _COUNT.finditer(_detailed(first))},
+        sent=tuple(own),
+        party_seconds=tuple(times),
     )
+
+
+def _found(pattern: re.Pattern[str], text: str) -> float:
+    """The number that a party says, 0 if it says none."""
+    match = pattern.search(text)
+    return float(match[1]) if match else 0.0
 
 
 def _phase(match: re.Match[str], start: int) -> Phase:

@@ -18,7 +18,8 @@ from capc_mpc.spdz.costs import Costs, read_costs
 from capc_mpc.spdz.kept import keep as keep_keys
 from capc_mpc.spdz.kept import require_place
 from capc_mpc.spdz.machine import Machine, the_machine
-from capc_mpc.spdz.running import Limits, execute, flags, fresh_source, prepare, read_streams
+from capc_mpc.spdz.processes import Limits, execute, failures, read_streams
+from capc_mpc.spdz.running import flags, fresh_source, prepare
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,12 @@ def run_party(
     programs = compiled(machine, step, row, parties, cache or default_cache(), limits.seconds)
     with tempfile.TemporaryDirectory(prefix="capc-mpc-") as name:
         folder = Path(name)
-        data = prepare(folder, programs, {party: input_text(step, row.domain, party, own)})
+        data = prepare(folder, programs.programs, {party: input_text(step, row.domain, party, own)})
         shutil.copytree(deployment.keys, data, dirs_exist_ok=True)
         (folder / "addresses").write_text("\n".join(deployment.addresses) + "\n")
         command = [str(program), *flags(row, step, parties, party), "-ip", "addresses", bytecode_name(step)]
         what = f"party {party} of {step.program} under {row.name}"
-        failed = execute({party: command}, folder, limits, what)
+        failed = failures(execute({party: command}, folder, limits, what))
         out, err = read_streams(folder, party)
         if not failed:
             keep_keys(row, data, deployment.keys)

@@ -19,11 +19,12 @@ _SECRETS = "*-Secrets-*"
 """What MP-SPDZ calls the files, each for one party, number of parties and choice of parameters."""
 
 
-def restore(row: Protocol, folder: Path, data: Path) -> None:
-    """Copies what was kept, if anything, to where a run reads it."""
-    if row.name in _GENERATES:
-        for file in folder.glob(_SECRETS):
-            shutil.copy(file, data / file.name)
+def restore(row: Protocol, folder: Path, data: Path) -> bool:
+    """Copies what was kept to where a run reads it, and tells whether there was anything."""
+    kept = list(folder.glob(_SECRETS)) if row.name in _GENERATES else []
+    for file in kept:
+        shutil.copy(file, data / file.name)
+    return bool(kept)
 
 
 def require_place(row: Protocol, folder: Path) -> None:
@@ -32,8 +33,8 @@ def require_place(row: Protocol, folder: Path) -> None:
         raise InputError(f"{folder}: {row.name} keeps what it generates there: make it writable")
 
 
-def keep(row: Protocol, data: Path, folder: Path) -> None:
-    """Keeps what a run has generated, in a folder that the user alone can read."""
+def keep(row: Protocol, data: Path, folder: Path) -> bool:
+    """Keeps what a run has generated, in a folder that the user alone can read, and tells whether it has any."""
     made = list(data.glob(_SECRETS)) if row.name in _GENERATES else []
     if made:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -42,3 +43,4 @@ def keep(row: Protocol, data: Path, folder: Path) -> None:
         unfinished.touch(mode=0o600)
         shutil.copyfile(file, unfinished)
         unfinished.rename(folder / file.name)
+    return bool(made)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from capc.foundation.errors import InputError
 from capc_mpc.interface.protocols import PROTOCOLS
+from capc_mpc.spdz.checkouts import commit_of
 
 HOME_VARIABLE = "MP_SPDZ_HOME"
 REMEDY = (
@@ -81,23 +82,15 @@ def _read(home: Path) -> Machine:
     # A release has its programs below bin/, a build has them beside the compiler.
     found = [*home.glob(f"bin/*/*{_SUFFIX}"), *home.glob(f"*{_SUFFIX}")]
     programs = {path.name.removesuffix(_SUFFIX): path for path in found if os.access(path, os.X_OK)}
-    return Machine(home, _version(home) + _commit(home), programs)
+    # A build from a checkout may be ahead of the version in its change log.
+    commit = commit_of(home)
+    return Machine(home, _version(home) + (f" ({commit[:8]})" if commit else ""), programs)
 
 
 def _version(home: Path) -> str:
     log = home / "CHANGELOG.md"
     found = re.search(r"^## +(\S+)", log.read_text(encoding="utf-8"), re.MULTILINE) if log.is_file() else None
     return found.group(1) if found else "unknown"
-
-
-def _commit(home: Path) -> str:
-    """Of a build from a checkout, which may be ahead of the version in its change log."""
-    head = home / ".git" / "HEAD"
-    named = head.read_text(encoding="utf-8").strip() if head.is_file() else ""
-    reference = home / ".git" / named.removeprefix("ref: ")
-    if named.startswith("ref: "):
-        named = reference.read_text(encoding="utf-8").strip() if reference.is_file() else ""
-    return f" ({named[:8]})" if named else ""
 
 
 def doctor_line() -> str:

@@ -1,0 +1,85 @@
+"""A report for people: a folder with bench.json, bench.csv, README.md and figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from capc.foundation.errors import InputError
+from capc.job.keeping.files import write_text
+from capc_mpc.bench.document import Status, to_csv
+from capc_mpc.bench.figures import draw
+from capc_mpc.bench.rows import Row
+from capc_mpc.bench.tables import markdown, sections
+from capc_mpc.measuring.network import Network
+from capc_mpc.spdz.site import LOOPBACK
+
+REPORT = "bench.json"
+_MODEL = "seconds over loopback + rounds * latency + bytes of one party / bandwidth"
+
+
+def keep(folder: Path, found: Mapping[str, Any]) -> None:
+    """Writes the document, whole at every moment.
+
+    Raises:
+        InputError: the folder cannot be made, or the disk refused.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} (--report): no folder: {error.strerror}") from None
+    write_text(json.dumps(found, indent=1) + "\n", folder / REPORT, "report")
+
+
+def write_pages(folder: Path, found: Mapping[str, Any], rows: Sequence[Row], networks: Mapping[str, Network]) -> None:
+    """Writes what people look at, from the rows of a document that has been kept.
+
+    Raises:
+        InputError: the disk refused, or matplotlib is not installed.
+    """
+    write_text(to_csv(rows), folder / "bench.csv", "report")
+    parts = [part for part in _head(found, networks) if part]
+    drawn = {name: draw(name, mine, folder) for name in _programs(rows) if (mine := _drawable(rows, name))}
+    for name in _programs(rows):
+        parts.append(f"## {name}")
+        if name in drawn:
+            parts.append(f"![{name}: time, bytes and rounds]({drawn[name].name})")
+        for section in sections([row for row in rows if row.variant.program == name]):
+            parts += [f"### {section.title}", markdown(section, networks)]
+    write_text("\n\n".join(parts) + "\n", folder / "README.md", "report")
+
+
+def _programs(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.variant.program for row in rows))
+
+
+def _drawable(rows: Sequence[Row], program: str) -> list[Row]:
+    return [row for row in rows if row.variant.program == program and row.ran and row.network == LOOPBACK.name]
+
+
+def _head(found: Mapping[str, Any], networks: Mapping[str, Network]) -> list[str]:
+    machine = found["machine"]
+    state = "" if found["status"] == Status.COMPLETE else f" **Not whole: {found['status'].replace('_', ' ')}.**"
+    modelled = "; ".join(
+        f"{name} has {1000 * net.latency_seconds:g} ms one way and {net.bits_per_second / 1e6:g} Mbit/s"
+        for name, net in networks.items()
+    )
+    entries = [(entry["variant"], entry["why"]) for entry in found["left_out"]]
+    names = dict.fromkeys((variant["program"], variant["protocol"], why) for variant, why in entries)
+    left_out = [f"- {program} {protocol}: {why}" for program, protocol, why in names]
+    engine = f"MP-SPDZ {found['mp_spdz']}" if found["mp_spdz"] else "no MP-SPDZ"
+    return [
+        "# MPC variants, measured",
+        f"`{found['command']}` of capc {found['capc']} (code {found['code'] or 'before'}), with {engine}; "
+        f"{machine['processor']}, {machine['cores']} cores; {found['date']}.{state}",
+        found["note"] or "",
+        f"Each figure is the median of the runs that count, after {found['warm_ups']} that do not; the spread is the "
+        f"distance of their quartiles. A variant whose first run took more than 20 s ran once. Times of a run are from "
+        f"the first input to the last output, preprocessing included; starting, connecting and handshakes are the "
+        "set-up, and compiling and keys stand apart. Bytes are as the engine counts them, without what TLS and TCP "
+        "add.",
+        f"Over a network times are modelled as {_MODEL}: {modelled}." if networks else "",
+        "\n".join(["Not measured, since it cannot run:", *left_out]) if left_out else "",
+    ]

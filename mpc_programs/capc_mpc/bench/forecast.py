@@ -1,0 +1,103 @@
+"""How long measuring will take, before anything runs: by the runs on record, and then by what has been measured.
+
+A forecast decides nothing that is measured; it tells people whether to wait.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from statistics import median
+
+from capc_mpc.bench.measure import LONG_SECONDS, Setting
+from capc_mpc.bench.rows import Row
+from capc_mpc.bench.variants import Variant
+from capc_mpc.interface.protocols import protocol_named
+from capc_mpc.interface.steps import Step, parse
+from capc_mpc.measuring import embedded
+from capc_mpc.measuring.evidence import folder
+from capc_mpc.spdz.compiling import default_cache, is_compiled
+
+_START_SECONDS = 0.3
+"""Of one run: processes, connecting, keys."""
+_COMPILE_SECONDS, _COMPILE_PER_CASE = 2.0, 0.02
+_BASE_CASES = 10
+"""A run of few cases takes as long as one of so many."""
+_EMBEDDED_SECONDS, _EMBEDDED_PER_CASE = 0.1, 0.0005
+_UNKNOWN_SECONDS = 20.0
+"""Of a recorded batch under a protocol that has no record."""
+Recorded = tuple[Step, dict[str, float]]
+
+
+@cache
+def _records() -> dict[str, list[Recorded]]:
+    """By program, what was recorded: a step, and the seconds of a run by protocol."""
+    found: dict[str, list[Recorded]] = {}
+    for file in sorted(folder().glob("*.json")):
+        entry = json.loads(file.read_text(encoding="utf-8"))
+        seconds = {name: run["costs"]["seconds"] for name, run in entry["runs"].items()}
+        found.setdefault(entry["program"], []).append((parse(entry["program"], entry["arguments"]), seconds))
+    return found
+
+
+def _bits(step: Step) -> int:
+    """The size of one case: its inputs in bits, of all parties."""
+    return sum(field.count * field.width for field in step.fields)
+
+
+def seconds_of_a_run(variant: Variant) -> float:
+    """One run without start-up: that on record, by the number of cases and the bits of one."""
+    step = variant.step()
+    if variant.protocol == embedded.NAME:
+        return _EMBEDDED_SECONDS + _EMBEDDED_PER_CASE * step.batch
+    records = _records().get(step.program, [])
+    near = min(records, key=lambda record: abs(_bits(record[0]) - _bits(step)), default=None)
+    if near is None:
+        return _UNKNOWN_SECONDS
+    cases = max(step.batch, _BASE_CASES) / max(near[0].batch, 1)
+    return near[1].get(variant.protocol, _UNKNOWN_SECONDS) * cases * max(1.0, _bits(step) / _bits(near[0]))
+
+
+def forecast(variant: Variant, setting: Setting, factor: float = 1.0) -> float:
+    """Seconds for one row, warm-ups and compiling included.
+
+    Args:
+        variant: the point of the matrix.
+        setting: how often it runs.
+        factor: how much slower this machine is than the one on record.
+    """
+    once = factor * seconds_of_a_run(variant)
+    runs = 1 if once > LONG_SECONDS else setting.repeats + setting.warm_ups
+    least = min(once, setting.limits.seconds)
+    if variant.protocol == embedded.NAME:
+        return runs * least
+    return runs * (least + _START_SECONDS) + _compiling(variant, setting)
+
+
+def _compiling(variant: Variant, setting: Setting) -> float:
+    step, row = variant.parts()[0], protocol_named(variant.protocol)
+    machine = setting.machine
+    parties = row.parties_for(step.parties)
+    if machine is not None and is_compiled(machine, step, row, parties, default_cache(), variant.choices()):
+        return 0.0
+    return _COMPILE_SECONDS + _COMPILE_PER_CASE * step.batch
+
+
+def factor_of(rows: Sequence[Row]) -> float:
+    """How much slower runs were than on record, of the rows that say so; 1 if none does."""
+    long = [row for row in rows if row.ran and row.seconds > _START_SECONDS]
+    ratios = [row.seconds / seconds_of_a_run(row.variant) for row in long]
+    return median(ratios) if ratios else 1.0
+
+
+def told(seconds: float) -> str:
+    """A time for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def total(variants: Sequence[Variant], setting: Setting, factor: float = 1.0) -> float:
+    """Seconds for all of them."""
+    return sum(forecast(variant, setting, factor) for variant in variants)

@@ -1,0 +1,141 @@
+"""Rows as tables: narrow ones for a terminal of 80 columns, whole ones for the page of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from capc_mpc.bench.rows import Row
+from capc_mpc.bench.variants import Variant
+from capc_mpc.interface.protocols import Channels
+from capc_mpc.measuring import embedded
+from capc_mpc.measuring.network import Network
+
+_TLS = {Channels.TLS: "yes", Channels.PARTLY_TLS: "partly", Channels.PLAIN: "no"}
+_NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Section:
+    """The rows of one program in one size over one network: what may be compared.
+
+    Attributes:
+        title: which these are.
+        rows: those that ran.
+        refused: the others, a line each.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    refused: tuple[str, ...]
+
+
+def sections(rows: Sequence[Row]) -> list[Section]:
+    """The rows by what they have in common, in their order."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_common(row), []).append(row)
+    return [
+        Section(
+            title,
+            tuple(row for row in group if row.ran),
+            tuple(f"{label(row)} did not run: {row.refused}" for row in group if not row.ran),
+        )
+        for title, group in groups.items()
+    ]
+
+
+def _common(row: Row) -> str:
+    sized = _sized(row.variant)
+    return f"{sized} over {row.network}"
+
+
+def _sized(variant: Variant) -> str:
+    """The program and its sizes."""
+    plain = replace(variant, protocol="", edabits=None, threads=None, party_flags=None, compile_flags=None)
+    return " ".join(plain.told().split())
+
+
+def label(row: Row) -> str:
+    """A row's name among those of its section."""
+    plain = replace(row.variant, classes=None, answering=None, logit_bits=None, vote_bits=None, grid_bits=None)
+    words = replace(plain, sigma=None).told().split()
+    return " ".join(word for word in words[1:] if not word.startswith("B="))
+
+
+def narrow(networks: Mapping[str, Network]) -> list[str]:
+    """Headings of the table for a terminal; :func:`narrow_cells` gives its cells. The networks are modelled."""
+    return ["protocol", "TLS", "ms", "±%", "set-up", "kB", "rounds", "MB", *networks, "same"]
+
+
+def narrow_cells(row: Row, networks: Mapping[str, Network]) -> list[str]:
+    """One line: milliseconds and kilobytes for each case, set-up in ms and memory in MB of a run."""
+    batch = row.variant.batch
+    costs = row.costs
+    return [
+        label(row),
+        _TLS.get(Channels(row.channels), _NOTHING) if row.channels in list(Channels) else _NOTHING,
+        number(1000 * row.seconds / batch),
+        f"{100 * row.spread:.0f}",
+        number(row.median_of("setup"), 1000),
+        number(costs.bytes_sent / batch / 1000 if costs else None),
+        number(costs.rounds if costs else None),
+        number(row.peak(), 1e-6),
+        *(number(1000 * row.network_seconds[name] / batch) for name in networks),
+        "yes" if row.equal else "NO",
+    ]
+
+
+def number(value: float | None, unit: float = 1.0) -> str:
+    """A figure to three digits, without exponents."""
+    if value is None:
+        return _NOTHING
+    scaled = value * unit
+    if abs(scaled) >= 100:
+        return f"{scaled:,.0f}"
+    return f"{scaled:.3g}"
+
+
+def _bytes(row: Row) -> str:
+    """What each party sent, or all together where that is not told apart."""
+    if row.sent():
+        return " / ".join(f"{sent:,}" for sent in row.sent())
+    return f"{row.costs.bytes_sent:,} in all" if row.costs else _NOTHING
+
+
+_COLUMNS: dict[str, Callable[[Row], str]] = {
+    "protocol": label,
+    "parties": lambda row: str(row.parties),
+    "withstands": lambda row: f"{row.model}, {row.adversary}".replace("_", " "),
+    "channels": lambda row: row.channels.replace("_", " "),
+    "ms each": lambda row: number(1000 * row.seconds / row.variant.batch),
+    "spread": lambda row: f"{100 * row.spread:.0f} %",
+    "runs": lambda row: str(len(row.runs)),
+    "offline, s": lambda row: number(row.median_of("offline")),
+    "online, s": lambda row: number(row.median_of("online")),
+    "set-up, s": lambda row: number(row.median_of("setup")),
+    "compiling, s": lambda row: number(row.compile),
+    "keys, s": lambda row: number(row.keys),
+    "joint keys, s": lambda row: number(row.joint_keys),
+    "bytes sent, by party": _bytes,
+    "rounds": lambda row: str(row.costs.rounds) if row.costs else _NOTHING,
+    "peak, MB": lambda row: number(row.peak(), 1e-6),
+}
+
+
+def markdown(section: Section, networks: Mapping[str, Network]) -> str:
+    """A section as a table of all columns, and what did not run."""
+    names = [*_COLUMNS, *(f"{name}, ms each (model)" for name in networks), "as the reference"]
+    lines = [names, ["---"] * len(names), *(_cells(row, networks) for row in section.rows)]
+    table = ["\n".join(f"| {' | '.join(line)} |" for line in lines)] if section.rows else []
+    return "\n\n".join([*table, *section.refused])
+
+
+def _cells(row: Row, networks: Mapping[str, Network]) -> list[str]:
+    modelled = [number(1000 * row.network_seconds[name] / row.variant.batch) for name in networks]
+    return [*(cell(row) for cell in _COLUMNS.values()), *modelled, "yes" if row.equal else "NO"]
+
+
+def is_embedded(row: Row) -> bool:
+    """Whether a row is of this project's own engine."""
+    return row.variant.protocol == embedded.NAME

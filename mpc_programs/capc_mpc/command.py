@@ -19,19 +19,20 @@ from capc.cli.terminal.output import Output
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc_mpc import bench_command
-from capc_mpc.interface import steps
-from capc_mpc.interface.encoding import FullCase
+from capc_mpc.interface import shown, steps
+from capc_mpc.interface.encoding import FullCase, complete
 from capc_mpc.interface.errors import MpcError
 from capc_mpc.interface.expected import learnt_as_expected
+from capc_mpc.interface.preconditions import check_precondition
 from capc_mpc.interface.protocols import HEADINGS as PROTOCOL_HEADINGS
 from capc_mpc.interface.protocols import PROTOCOLS, Protocol, check_model, model_named, protocol_cells, protocol_named
 from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.measuring import evidence
 from capc_mpc.spdz.deployed import Deployment, run_party
-from capc_mpc.spdz.keys import write_key
+from capc_mpc.spdz.keys import DAYS, certificate_of, write_key
 from capc_mpc.spdz.machine import the_machine
 from capc_mpc.spdz.processes import Limits
-from capc_mpc.spdz.running import MpcRun
+from capc_mpc.spdz.running import MpcRun, fresh_source
 from capc_mpc.spdz.running import run as run_step
 from capc_spec.registry import TAGS
 
@@ -66,7 +67,12 @@ def run(
         output = Output(json)
         step = steps.parse(program, arguments or [])
         declared, given = model_named(model), _read_cases(inputs) if inputs else None
-        check_model(protocol_named(protocol), declared)
+        row = protocol_named(protocol)
+        check_model(row, declared)
+        if given is not None:
+            sources = {party: fresh_source() for party in range(row.parties_for(step.parties))}
+            given = complete(step, row.domain, given, sources)
+            check_precondition(step, given)
         machine = the_machine()
         cases = given or sample_cases(step, XofSource(fresh_seed(), TAGS["mpc-sample"]))
         try:
@@ -80,7 +86,7 @@ def run(
 
 def _show_run(output: Output, step: steps.Step, done: MpcRun, *, equal: bool) -> None:
     parties = len(done.learnt)
-    kept = protocol_named(done.protocol).withstands(parties)
+    kept, channels = protocol_named(done.protocol).withstands(parties), protocol_named(done.protocol).channels
     costs = done.costs
     report = {
         "program": step.program,
@@ -88,12 +94,14 @@ def _show_run(output: Output, step: steps.Step, done: MpcRun, *, equal: bool) ->
         "protocol": done.protocol,
         "model": done.model,
         "withstands": kept,
+        "channels": channels,
         "mp_spdz": done.version,
         "compile_options": done.compile_options,
         "command": done.command,
         "equals_reference": equal,
         "learnt": done.learnt,
         "costs": asdict(costs),
+        "around": asdict(done.around),
     }
     table = Table(title=f"{step.program} under {done.protocol}, MP-SPDZ {done.version}")
     for heading in ("", ""):
@@ -102,6 +110,7 @@ def _show_run(output: Output, step: steps.Step, done: MpcRun, *, equal: bool) ->
         "threat model": f"{done.model.value}, {parties} parties",
         "withstands": ", ".join(name for name, holds in kept.items() if holds) or "nobody",
         "does not withstand": ", ".join(name for name, holds in kept.items() if not holds) or "-",
+        "under TLS": {"tls": "yes", "partly_tls": "not its public keys", "plain": "no"}[channels],
         "seconds": f"{costs.seconds:.4f} for {step.batch} cases",
         "bytes sent": f"{costs.bytes_sent:,} by all parties",
         "rounds": str(costs.rounds),
@@ -129,15 +138,53 @@ def protocols(json: _Json = None) -> Finished:
 
 
 @app.command()
+def show(
+    program: _Program,
+    arguments: _Arguments = None,
+    protocol: _Protocol = "semi2k",
+    json: _Json = None,
+) -> Finished:
+    """Show a program: arguments, limits, and with arguments every input in its order and who learns what."""
+    with interruptible():
+        output = Output(json)
+        head = shown.head_of(program)
+        output.console.print(head, markup=False, highlight=False, soft_wrap=True)
+        output.console.print(f"\nLimits: {shown.LIMITS}.\nOrder: {shown.ORDER}", markup=False, soft_wrap=True)
+        report: dict[str, object] = {"program": program, "head": head, "limits": shown.LIMITS, "order": shown.ORDER}
+        if arguments:
+            step = steps.parse(program, arguments)
+            inputs, outputs = shown.inputs_of(step, protocol_named(protocol).domain), shown.outputs_of(step)
+            _show_lines(output, f"inputs, for each of {step.batch} cases", inputs)
+            _show_lines(output, "outputs: who learns what; others learn nothing", outputs)
+            report |= {"inputs": [asdict(line) for line in inputs], "outputs": [asdict(line) for line in outputs]}
+        output.finish(report)
+        return Finished(0)
+
+
+def _show_lines(output: Output, title: str, lines: Sequence[shown.Line]) -> None:
+    table = _table(("party", "name", "numbers", "bits", "left out"), title=title)
+    for line in lines:
+        table.add_row(str(line.party), line.name, str(line.count), str(line.width), "is drawn" if line.drawn else "")
+    output.show(table)
+
+
+@app.command()
 def party(
     program: _Program,
     number: Annotated[int, typer.Option("--party", metavar="N", help="Its number in the program, from 0.")],
     addresses: Annotated[str, typer.Option(metavar="HOST:PORT,...", help="Of all parties, in order.")],
     keys: Annotated[str, typer.Option(metavar="FOLDER", help="Own key, everybody's certificates: capc mpc keys.")],
-    inputs: Annotated[str, typer.Option(metavar="FILE.json", help='Own columns {"PARTY FIELD": [[...], ...]}.')],
     arguments: _Arguments = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.json", help='Own columns {"PARTY FIELD": [[...], ...]}; none for a role without.'),
+    ] = None,
     protocol: _Protocol = "semi2k",
     model: _Model = "base",
+    wait: Annotated[float, typer.Option(metavar="S", min=0, help="How long to wait for the others.")] = 60.0,
+    plain_channels: Annotated[
+        bool, typer.Option("--plain-channels", help="Something else protects what MP-SPDZ does not put under TLS.")
+    ] = False,
     seconds: _Seconds = 600.0,
     json: _Json = None,
 ) -> Finished:
@@ -145,12 +192,11 @@ def party(
     with interruptible():
         output = Output(json)
         step = steps.parse(program, arguments or [])
-        deployment = Deployment(tuple(addresses.split(",")), Path(keys))
-        cases = _read_cases(inputs)
+        deployment = Deployment(tuple(addresses.split(",")), Path(keys), wait, plain_channels)
+        cases = _read_cases(inputs) if inputs else None
+        limits = Limits(seconds=seconds)
         try:
-            done = run_party(
-                step, number, cases, protocol, deployment, model=model_named(model), limits=Limits(seconds=seconds)
-            )
+            done = run_party(step, number, cases, protocol, deployment, model=model_named(model), limits=limits)
         except MpcError as error:
             raise InputError(str(error)) from None
         for name, values in done.learnt.items():
@@ -164,6 +210,7 @@ def party(
 def keys(
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Made if it is missing.")],
     number: Annotated[int, typer.Option("--party", metavar="N", min=0, help="Its number in the program, from 0.")],
+    days: Annotated[int, typer.Option(metavar="N", help="How long the certificate is valid.")] = DAYS,
 ) -> Finished:
     """Make one party's key and certificate; the certificate's two files go to every other party."""
     with interruptible():
@@ -174,8 +221,11 @@ def keys(
             raise InputError(f"{folder}: no folder: {error.strerror}") from None
         if (path / f"P{number}.key").exists():
             raise InputError(f"{folder}/P{number}.key exists: name another folder, or remove it")
-        public = write_key(path, number)
-        Output(None).console.print(f"give to every other party: {', '.join(map(str, public))}", markup=False)
+        public = write_key(path, number, days)
+        ends = certificate_of(path, number).not_valid_after_utc
+        console = Output(None).console
+        console.print(f"give to every other party: {', '.join(map(str, public))}", markup=False, soft_wrap=True)
+        console.print(f"valid until {ends:%Y-%m-%d %H:%M} UTC ({days} days)", markup=False)
         return Finished(0)
 
 

@@ -1,5 +1,6 @@
 """``capc mpc`` and the extension of ``capc`` that brings it: refusals in one line, reports, and exit codes."""
 
+import datetime
 import json
 import tomllib
 from importlib.metadata import EntryPoint
@@ -15,7 +16,7 @@ from capc_mpc import command, engine
 from capc_mpc.interface.errors import MpcError
 from capc_mpc.interface.expected import expected
 from capc_mpc.interface.protocols import PROTOCOLS
-from capc_mpc.interface.steps import Step
+from capc_mpc.interface.steps import PROGRAM_NAMES, Step
 from capc_mpc.measuring import evidence, main_job
 from capc_mpc.spdz import deployed, machine
 from capc_mpc.spdz.keys import write_keys
@@ -128,6 +129,10 @@ def test_a_party_s_key_stays_and_its_certificate_is_named(tmp_path: Path, capsys
     told = capsys.readouterr().out.replace("\n", "")
     assert "P1.pem" in told
     assert "P1.key" not in told
+    assert "(7 days)" in told
+    assert cli.run(["mpc", "keys", str(tmp_path / "long"), "--party", "0", "--days", "90"]) == 0
+    ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=90)
+    assert f"valid until {ends:%Y-%m-%d}" in capsys.readouterr().out
     assert cli.run(["mpc", "keys", str(folder), "--party", "1"]) == 2
     assert "P1.key exists" in capsys.readouterr().err
 
@@ -144,10 +149,75 @@ def test_one_party_among_several_machines_tells_what_it_learns(
     inputs.write_text('{"1 logit_shares": [[9, 0]], "1 logit_halves": [[1, 1]]}')
     words = ["mpc", "party", "argmax", "2", "8", "4", "1", "--party", "1", "--addresses", "a.example:1,b.example:2"]
     words += ["--keys", str(keys), "--inputs", str(inputs)]
+    monkeypatch.setattr(deployed, "meet", lambda meeting: met.append((meeting.party, meeting.seconds, meeting.purpose)))
+    met: list = []
     assert cli.run([*words, "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["learnt"] == {"vote.0": [14], "vote.1": [0]}
+    assert cli.run([*words, "--wait", "7.5"]) == 0
+    capsys.readouterr()
+    assert [(party, seconds) for party, seconds, _ in met] == [(1, 60.0), (1, 7.5)]
+    assert met[0][2].startswith("argmax-2-8-4-1 (")
+    assert met[0][2].endswith(") under semi2k of MP-SPDZ 9.8.7")
     assert cli.run([*words, "--addresses", "a.example:1"]) == 2
     assert "party 1 and 1 addresses for a run of 2 parties" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"1 logit_shares": [[63, 4]]},
+            "case 0, logit 0 (--inputs): the shares add up to 64, and logits of 8 bits are",
+        ),
+        (
+            {"1 logit_share": [[3, 4]]},
+            "column 1 logit_share: argmax has no such input here: its columns are 0 masks, 0",
+        ),
+        ({"2 masks": [[3, 4]]}, "column 2 masks: argmax has no such input here"),
+    ],
+)
+def test_inputs_that_the_head_does_not_admit_are_refused_before_mp_spdz_is_looked_for(
+    columns: dict, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "the_machine", lambda: pytest.fail("looked for"))
+    given = {"0 masks": [[0, 0]], "0 mask_halves": [[1, 1]], "0 fresh_shares": [[1, 2]]}
+    given |= {"1 logit_shares": [[3, 4]], "1 logit_halves": [[1, 1]]}
+    file = tmp_path / "inputs.json"
+    file.write_text(json.dumps(given | columns))
+    assert cli.run(["mpc", "run", "argmax", "2", "8", "4", "1", "--inputs", str(file)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_program_is_shown_with_its_order_of_inputs_and_who_learns_what(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        cli.run(["mpc", "show", "label_release", "10", "16", "5", "realised", "--protocol", "yao", "--json", "-"]) == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert found["head"].startswith("Step 3: ")
+    assert [(line["party"], line["name"], line["count"], line["width"]) for line in found["inputs"]] == [
+        (0, "checked_shares", 10, 16),
+        (0, "noised_shares", 10, 16),
+        (0, "limit", 1, 16),
+        (0, "pad.1", 1, 1),
+        (1, "vote_shares", 10, 16),
+        (1, "checked_shares", 10, 16),
+        (1, "pad.0", 1, 1),
+        (1, "pad.2", 1, 4),
+    ]
+    assert [line["drawn"] for line in found["inputs"]] == [False, False, False, True, False, False, True, True]
+    assert [(line["party"], line["name"]) for line in found["outputs"]] == [
+        (1, "answered"),
+        (0, "answered"),
+        (1, "label"),
+    ]
+    for program in PROGRAM_NAMES:
+        assert cli.run(["mpc", "show", program]) == 0
+        said = capsys.readouterr().out
+        assert all(
+            word in said for word in ("Arguments: ", "Limits: 2 to 1024 classes", "Order: ", "all cases before the")
+        )
+    assert cli.run(["mpc", "show", "argmix"]) == 2
+    assert "program 'argmix' is unknown" in capsys.readouterr().err
 
 
 @needs_mp_spdz

@@ -47,7 +47,10 @@ def test_keys_of_a_run_serve_the_next(tmp_path: Path) -> None:
 def test_a_party_on_its_own_machine_keeps_its_keys_beside_its_certificate(tmp_path: Path) -> None:
     keys, installed = tmp_path / "keys", _machine(tmp_path, PARTY)
     keys.mkdir()
-    deployment, own = Deployment(("a:1", "b:1"), keys), [{(1, "logit_shares"): [9, 0], (1, "logit_halves"): [1, 1]}]
+    deployment, own = (
+        Deployment(("a:1", "b:1"), keys, wait_seconds=None),
+        [{(1, "logit_shares"): [9, 0], (1, "logit_halves"): [1, 1]}],
+    )
     done = [
         run_party(STEP, 1, own, "lowgear", deployment, machine=installed, cache=tmp_path / "cache") for _ in range(2)
     ]
@@ -58,7 +61,10 @@ def test_a_party_on_its_own_machine_keeps_its_keys_beside_its_certificate(tmp_pa
 def test_a_folder_that_could_not_keep_keys_is_refused_before_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment, own = Deployment(("a:1", "b:1"), tmp_path), [{(1, "logit_shares"): [9, 0], (1, "logit_halves"): [1, 1]}]
+    deployment, own = (
+        Deployment(("a:1", "b:1"), tmp_path, wait_seconds=None),
+        [{(1, "logit_shares"): [9, 0], (1, "logit_halves"): [1, 1]}],
+    )
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(InputError, match="lowgear keeps what it generates there: make it writable"):
         run_party(STEP, 1, own, "lowgear", deployment, machine=_machine(tmp_path, PARTY))

@@ -36,8 +36,8 @@ CHANGES = {
     "halves": ("capc_lib.py", "left + right + left_half * right_half", "left + right", STEP_1C),
     "the tournament": (
         "capc_lib.py",
-        "won if flag is None",
-        "flag if flag is None",
+        "domain.invert(right_wins), right_wins\n",
+        "right_wins, domain.invert(right_wins)\n",
         {"argmax", "label_release", "guardian_free"},
     ),
     "the sampler": ("capc_sampler.py", "digits[i][0][0]", "digits[i][0][1]", NOISY),

@@ -13,6 +13,7 @@ from capc_mpc.bench.document import Status, to_csv
 from capc_mpc.bench.figures import draw
 from capc_mpc.bench.rows import Row
 from capc_mpc.bench.tables import markdown, sections
+from capc_mpc.bench.variants import PROGRAMS
 from capc_mpc.measuring.network import Network
 from capc_mpc.spdz.site import LOOPBACK
 
@@ -46,17 +47,22 @@ def write_pages(folder: Path, found: Mapping[str, Any], rows: Sequence[Row], net
         parts.append(f"## {name}")
         if name in drawn:
             parts.append(f"![{name}: time, bytes and rounds]({drawn[name].name})")
-        for section in sections([row for row in rows if row.variant.program == name]):
+        for section in sections([row for row in rows if _program(row) == name]):
             parts += [f"### {section.title}", markdown(section, networks)]
     write_text("\n\n".join(parts) + "\n", folder / "README.md", "report")
 
 
+def _program(row: Row) -> str:
+    """A row's program, of a baseline the one that it stands beside."""
+    return PROGRAMS[row.variant.program].beside or row.variant.program
+
+
 def _programs(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(row.variant.program for row in rows))
+    return list(dict.fromkeys(map(_program, rows)))
 
 
 def _drawable(rows: Sequence[Row], program: str) -> list[Row]:
-    return [row for row in rows if row.variant.program == program and row.ran and row.network == LOOPBACK.name]
+    return [row for row in rows if _program(row) == program and row.ran and row.network == LOOPBACK.name]
 
 
 def _head(found: Mapping[str, Any], networks: Mapping[str, Network]) -> list[str]:

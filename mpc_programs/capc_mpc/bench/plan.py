@@ -15,8 +15,8 @@ from capc_mpc.spdz.machine import Machine
 QUICK, ALL = "quick", "all"
 _QUICK = ("semi2k", "spdz2k", "semi-bin", "yao", "replicated-ring", "malicious-rep-ring", "replicated-bin")
 """One of each kind that needs seconds, not minutes, for a batch of a hundred."""
-PROGRAMS = ("argmax", "label_release_single_draw", "discrete_gaussian")
-"""What is measured by default: the steps of a query, and the noise that nobody knows."""
+PROGRAMS = ("argmax", "argmax_ml", "argmax_types", "label_release_single_draw", "discrete_gaussian")
+"""What is measured by default: the steps of a query, MP-SPDZ's own means beside one, and noise that nobody knows."""
 
 
 @dataclass(frozen=True)

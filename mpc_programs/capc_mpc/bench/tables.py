@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from capc_mpc.bench.rows import Row
-from capc_mpc.bench.variants import Variant
+from capc_mpc.bench.variants import PROGRAMS, Variant
 from capc_mpc.interface.protocols import Channels
 from capc_mpc.measuring import embedded
 from capc_mpc.measuring.network import Network
@@ -52,7 +52,10 @@ def _common(row: Row) -> str:
 
 def _sized(variant: Variant) -> str:
     """The program and its sizes."""
-    plain = replace(variant, protocol="", edabits=None, threads=None, party_flags=None, compile_flags=None)
+    beside = PROGRAMS[variant.program].beside or variant.program
+    plain = replace(
+        variant, program=beside, protocol="", edabits=None, threads=None, party_flags=None, compile_flags=None
+    )
     return " ".join(plain.told().split())
 
 
@@ -60,7 +63,8 @@ def label(row: Row) -> str:
     """A row's name among those of its section."""
     plain = replace(row.variant, classes=None, answering=None, logit_bits=None, vote_bits=None, grid_bits=None)
     words = replace(plain, sigma=None).told().split()
-    return " ".join(word for word in words[1:] if not word.startswith("B="))
+    own = f"({row.variant.program})" if PROGRAMS[row.variant.program].beside else ""
+    return " ".join(word for word in [*words[1:], own] if word and not word.startswith("B="))
 
 
 def narrow(networks: Mapping[str, Network]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from capc.foundation.errors import InputError
 from capc_mpc.interface import steps
-from capc_mpc.interface.protocols import protocol_named
+from capc_mpc.interface.protocols import Domain, protocol_named
 from capc_mpc.interface.steps import Step
 from capc_mpc.measuring import embedded
 from capc_mpc.spdz.tuning import Choices, can_choose_edabits
@@ -99,12 +99,14 @@ class Program:
     Attributes:
         step: its step at a point of the matrix.
         axes: the sizes that it has, besides the batch.
-        only: the protocols that it is for, None for all that take its parties.
+        domains: of the protocols that it is for.
+        beside: of a baseline, the program whose rows it stands among.
     """
 
     step: Callable[[Variant], Step]
     axes: frozenset[str]
-    only: frozenset[str] | None = None
+    domains: frozenset[Domain] = frozenset(Domain)
+    beside: str | None = None
 
 
 def _given(number: int | None) -> int:
@@ -120,6 +122,15 @@ def _variance(variant: Variant) -> Fraction:
 
 def _argmax(v: Variant) -> Step:
     return steps.argmax(_given(v.classes), _given(v.logit_bits), _given(v.vote_bits), v.batch)
+
+
+def _baseline(step: Callable[[int, int, int, int], Step], domain: Domain) -> Program:
+    return Program(
+        lambda v: step(_given(v.classes), _given(v.logit_bits), _given(v.vote_bits), v.batch),
+        frozenset({"classes", "logit_bits", "vote_bits"}),
+        frozenset({domain}),
+        beside="argmax",
+    )
 
 
 def _release(mode: str) -> Program:
@@ -168,9 +179,14 @@ PROGRAMS: dict[str, Program] = {
     "multi_label_vote_binary": _vote("binary"),
     "multi_label_vote_tau": _vote("tau"),
     "multi_label_vote_powerset": _vote("powerset"),
+    "argmax_ml": _baseline(steps.argmax_ml, Domain.RING),
+    "argmax_types": _baseline(steps.argmax_types, Domain.BOOLEAN),
     "multi_label_release": Program(_multi_label_release, frozenset({"classes", "vote_bits", "grid_bits"})),
 }
-"""What can be measured. Tau voting has tau squared 2, and multi-label votes are released above one vote."""
+"""What can be measured; ``argmax_ml`` and ``argmax_types`` are MP-SPDZ's own means beside this project's.
+
+Tau voting has tau squared 2, and multi-label votes are released above one vote.
+"""
 
 SIZES: dict[str, tuple[int | str, ...]] = {
     "batch": (1, 100),
@@ -223,7 +239,7 @@ def matrix(programs: Sequence[str], protocols: Sequence[str], axes: Mapping[str,
             if embedded.circuit_of(sized.step()) is not None:
                 found[sized] = None
             for protocol in protocols:
-                if program.only is None or protocol in program.only:
+                if protocol_named(protocol).domain in program.domains:
                     found |= dict.fromkeys(_chosen(replace(sized, protocol=protocol), values))
     return list(found)
 

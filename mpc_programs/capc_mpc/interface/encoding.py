@@ -40,12 +40,22 @@ def complete(step: Step, domain: Domain, cases: Sequence[Case], sources: Mapping
     """The inputs of the parties that have a source; a uniform field or pad that was not given is drawn from it.
 
     Raises:
-        InputError: another number of cases than the batch, a field that is missing, or a number outside its width.
+        InputError: another number of cases than the batch, a field that is missing or unknown, or a number outside
+            its width.
     """
     if len(cases) != step.batch:
         raise InputError(f"{len(cases)} cases were given for a batch of {step.batch}: give one per case")
     fields = [field for field in fields_of(step, domain) if field.party in sources]
+    _refuse_unknown(step, cases, fields)
     return [_complete(case, fields, sources) for case in cases]
+
+
+def _refuse_unknown(step: Step, cases: Sequence[Case], fields: Sequence[Field]) -> None:
+    """Raises :class:`InputError` if a case has a column that nobody reads."""
+    known = [(field.party, field.name) for field in fields]
+    for party, name in (key for case in cases for key in case if key not in known):
+        names = ", ".join(f"{owner} {field}" for owner, field in known) or "none"
+        raise InputError(f"column {party} {name}: {step.program} has no such input here: its columns are {names}")
 
 
 def _complete(

@@ -6,8 +6,36 @@ from collections.abc import Iterable
 
 from capc.foundation.errors import CapcError
 
-_SHOWN_LINES = 12
-_TELLING = ("error", "exception", "terminate", "what()", "insecure", "abort", "killed", "require", "invalid", "cannot")
+_SHOWN_LINES, _SHOWN_CHARACTERS = 6, 200
+_TELLING = (
+    "error",
+    "exception",
+    "terminate",
+    "what()",
+    "insecure",
+    "abort",
+    "killed",
+    "require",
+    "invalid",
+    "cannot",
+    "timed out",
+    "failed",
+    "missing",
+)
+"""Words of lines that name a fault."""
+_BANNER = (
+    "truncation error probability",
+    "trying to run",
+    "using ",
+    "compiler:",
+    "signature (",
+    "see also",
+    "the certificates should",
+    "the following benchmarks",
+    "this is probably because another party",
+    "terminate called",
+)
+"""How lines begin that every run has, or that only lead to the line beside them."""
 
 
 class MpcError(CapcError):
@@ -25,7 +53,13 @@ class MpcError(CapcError):
 
 
 def _relevant(lines: Iterable[str]) -> list[str]:
-    """Lines that name a fault, or the last ones if none does."""
+    """Lines that name a fault, or the last ones if none does; those that every run has are neither."""
     said = [line.strip() for line in lines if line.strip()]
-    telling = [line for line in said if any(word in line.lower() for word in _TELLING)]
-    return (telling or said)[-_SHOWN_LINES:]
+    own = [line for line in said if not line.lower().startswith(_BANNER)] or said
+    telling = [line for line in own if any(word in line.lower() for word in _TELLING)]
+    return [_first_sentence(line) for line in (telling or own)[-_SHOWN_LINES:]]
+
+
+def _first_sentence(line: str) -> str:
+    """A line as it is, or the beginning of a long one."""
+    return line if len(line) <= _SHOWN_CHARACTERS else line.partition(". ")[0][:_SHOWN_CHARACTERS]

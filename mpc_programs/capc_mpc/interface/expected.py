@@ -53,7 +53,7 @@ def _opened(words: Sequence[Sequence[int]], width: int) -> list[int]:
     return [ring.signed(sum(shares) % (1 << width), width) for shares in zip(*words, strict=True)]
 
 
-def _logits(case: Case, width: int) -> list[int]:
+def logits_of(case: Case, width: int) -> list[int]:
     """The signed logits that shares in half units stand for: sums, rounded down."""
     halves = [sum(pair) // 2 for pair in zip(case[0, "mask_halves"], case[1, "logit_halves"], strict=True)]
     return _opened([case[0, "masks"], case[1, "logit_shares"], halves], width)
@@ -68,8 +68,16 @@ def _minus(numbers: Sequence[int], shares: Sequence[int], width: int, name: str)
 
 def _argmax(step: Step, case: Case) -> dict[str, int]:
     logit_bits, vote_bits = map(int, step.arguments[1:3])
-    logits = _logits(case, logit_bits)
+    logits = logits_of(case, logit_bits)
     return _minus(one_hot_argmax(logits), case[0, "fresh_shares"], vote_bits, "vote")
+
+
+def _label_of_ml(step: Step, case: Case) -> dict[str, int]:
+    """The baseline's label, whose ties go to the highest index."""
+    logit_bits, vote_bits = map(int, step.arguments[1:3])
+    logits = logits_of(case, logit_bits)
+    last = max(range(len(logits)), key=lambda c: (logits[c], c))
+    return {"label.0": (last - case[0, "fresh_share"][0]) % (1 << vote_bits)}
 
 
 def _released(noisy: Sequence[int], checked: Sequence[int], limit: int | None) -> dict[str, int]:
@@ -124,7 +132,7 @@ def _multi_label_vote(step: Step, case: Case) -> dict[str, int]:
         "tau": lambda: multi_label.tau_votes(tau[0], Fraction(*tau[1:])),
         "powerset": lambda: multi_label.powerset_votes(0),
     }
-    logits = _logits(case, logit_bits)
+    logits = logits_of(case, logit_bits)
     return _minus(rules[rule]()(logits), case[0, "fresh_shares"], vote_bits, "vote")
 
 
@@ -142,4 +150,6 @@ _RULES: dict[str, Callable[[Step, Case], dict[str, int]]] = {
     "guardian_free": _guardian_free,
     "multi_label_vote": _multi_label_vote,
     "multi_label_release": _multi_label_release,
+    "argmax_ml": _label_of_ml,
+    "argmax_types": _argmax,
 }

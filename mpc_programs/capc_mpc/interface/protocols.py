@@ -251,8 +251,9 @@ def check_model(protocol: Protocol, declared: Model) -> None:
         )
 
 
-HEADINGS = ("protocol", "parties", "over", "adversary", "majority", "corrupted", "withstands", "options", "how")
+HEADINGS = ("protocol", "parties", "over", "adversary", "majority", "corrupted", "withstands", "TLS", "options", "how")
 """Of the table of protocols: `corrupted` is how many parties may be, `options` is what the compiler is told."""
+_UNDER_TLS = {Channels.TLS: "yes", Channels.PARTLY_TLS: "not its keys", Channels.PLAIN: "no"}
 
 
 def protocol_cells(row: Protocol) -> list[str]:
@@ -269,6 +270,7 @@ def protocol_cells(row: Protocol) -> list[str]:
         "dishonest" if base else "honest",
         corrupted,
         "all coalitions" if base else ", ".join(kept),
+        _UNDER_TLS[row.channels],
         " ".join(option.format(parties=parties, mixing="-X or -Y") for option in row.options),
         row.note,
     ]

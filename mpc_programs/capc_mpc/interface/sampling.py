@@ -109,4 +109,6 @@ _SHARED: dict[str, Callable[[Step], Sequence[_Sharing]]] = {
     "guardian_free": _counts,
     "multi_label_vote": _logits,
     "multi_label_release": _label_noise,
+    "argmax_ml": _logits,
+    "argmax_types": _logits,
 }

@@ -6,7 +6,7 @@ Roles are the numbers that the programs give the parties. Every number is 0 <= n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -95,8 +95,9 @@ def _require(of: Step | str, what: str, number: int, least: int, most: int) -> N
 
 
 def program_file(name: str) -> Path:
-    """The text of a program, or of a file that the programs share."""
-    return Path(str(resources.files("capc_mpc") / "programs" / name))
+    """The text of a program or of a baseline, or of a file that the programs share."""
+    baseline = Path(str(resources.files("capc_mpc") / "baselines" / name))
+    return baseline if baseline.is_file() else Path(str(resources.files("capc_mpc") / "programs" / name))
 
 
 def argmax(num_classes: int, logit_bits: int, vote_bits: int, batch: int) -> Step:
@@ -116,6 +117,19 @@ def argmax(num_classes: int, logit_bits: int, vote_bits: int, batch: int) -> Ste
         ),
         outputs=tuple(Output(1, f"vote.{c}", vote_bits) for c in range(num_classes)),
     )
+
+
+def argmax_types(num_classes: int, logit_bits: int, vote_bits: int, batch: int) -> Step:
+    """A baseline: what :func:`argmax` has, by another text."""
+    return replace(argmax(num_classes, logit_bits, vote_bits, batch), program="argmax_types")
+
+
+def argmax_ml(num_classes: int, logit_bits: int, vote_bits: int, batch: int) -> Step:
+    """A baseline: the inputs of :func:`argmax`, and the label as shares of both parties in the place of the vote."""
+    step = argmax(num_classes, logit_bits, vote_bits, batch)
+    fresh = Field(0, "fresh_share", 1, vote_bits, uniform=True)
+    fields = tuple(fresh if field.name == "fresh_shares" else field for field in step.fields)
+    return replace(step, program="argmax_ml", fields=fields, outputs=(Output(1, "label.0", vote_bits),))
 
 
 def label_release(num_classes: int, width: int, batch: int, mode: str) -> Step:
@@ -306,4 +320,8 @@ _READERS: dict[str, Callable[[list[str]], Step]] = {
     "guardian_free": _read_guardian_free,
     "multi_label_vote": _read_multi_label_vote,
     "multi_label_release": lambda words: multi_label_release(*map(int, words)),
+    "argmax_ml": lambda words: argmax_ml(*map(int, words)),
+    "argmax_types": lambda words: argmax_types(*map(int, words)),
 }
+PROGRAM_NAMES = tuple(_READERS)
+"""What :func:`parse` knows."""

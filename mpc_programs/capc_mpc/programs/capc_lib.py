@@ -340,27 +340,45 @@ def argmax_flags(domain, values, width):
 
     Neighbours meet, an odd one out passes on, and the right side wins only if it is strictly larger.
     """
-    return _play(domain, values, domain.less, width)[0]
+    matches, _ = _play(domain, values, domain.less, width, with_largest=False)
+    return _flags(domain, matches, None)
 
 
-def _play(domain, values, less, width):
-    """(flags, winner) of a tournament: the left half against the right half of neighbours, level by level."""
-    entrants = [([None], value) for value in values]
+def _play(domain, values, less, width, with_largest):
+    """(matches, largest) of a tournament: neighbours meet, level by level, and the winners are carried on.
+
+    A match is (flag that the right side wins, matches of the left side, matches of the right side), and None a value
+    that met nobody. Without ``with_largest`` the last winner is not carried on, which saves a product of words.
+    """
+    entrants = [(None, value) for value in values]
     while len(entrants) > 1:
+        carried = with_largest or len(entrants) > 2
         winners = []
-        for (left_flags, left), (right_flags, right) in zip(entrants[::2], entrants[1::2]):
+        for (left_matches, left), (right_matches, right) in zip(entrants[::2], entrants[1::2]):
             right_wins = less(left, right, width)
-            flags = _scaled(domain, domain.invert(right_wins), left_flags) + _scaled(domain, right_wins, right_flags)
-            winners.append((flags, domain.select(right_wins, right, left)))
+            winner = domain.select(right_wins, right, left) if carried else None
+            winners.append(((right_wins, left_matches, right_matches), winner))
         if len(entrants) % 2:
             winners.append(entrants[-1])
         entrants = winners
     return entrants[0]
 
 
-def _scaled(domain, won, flags):
-    """A subtree's flags after its winner's next match; None stands for the flag of a value that met nobody yet."""
-    return [won if flag is None else domain.both(won, flag) for flag in flags]
+def _flags(domain, matches, won):
+    """One flag per value of a part of the tournament, of which the flag says that it won all its later matches.
+
+    From the last match down, so that each match but the last takes one product of flags, however many values are below;
+    None stands for the flag of the whole, which is 1.
+    """
+    if matches is None:
+        return [won]
+    right_wins, left_matches, right_matches = matches
+    if won is None:
+        left_won, right_won = domain.invert(right_wins), right_wins
+    else:
+        right_won = domain.both(won, right_wins)
+        left_won = domain.neither(won, right_won)
+    return _flags(domain, left_matches, left_won) + _flags(domain, right_matches, right_won)
 
 
 def subset_flags(domain, chosen):
@@ -378,7 +396,8 @@ def release_label(domain, checked, noisy, limit, width, receiver, told_if_answer
     Words that are checked are the noisy ones themselves, or, unless ``checked`` is None, others with draws of their
     own. The answered bit goes to the receiver and, unless it is None, to the party ``told_if_answered``.
     """
-    flags, largest = _play(domain, noisy, domain.less_any, width)
+    matches, largest = _play(domain, noisy, domain.less_any, width, with_largest=limit is not None and not checked)
+    flags = _flags(domain, matches, None)
     label_bits = (len(noisy) - 1).bit_length()
     label = domain.index_word(flags, label_bits)
     if limit is not None:

@@ -128,10 +128,12 @@ def _run_compiler(command: Sequence[str], folder: Path, step: Step, limit: float
 
 
 def _key(machine: Machine, step: Step, options: Sequence[str]) -> str:
-    digest = hashlib.sha256()
-    for name in (f"{step.program}.mpc", *SHARED):
-        digest.update(program_file(name).read_bytes() + b"\0")
     compiler = machine.home / "compile.py"
     facts = ["timed", str(machine.home), machine.version, str(compiler.stat().st_mtime_ns), *options]
-    digest.update("\0".join(facts).encode())
-    return digest.hexdigest()
+    return hashlib.sha256("\0".join([text_digest(step), *facts]).encode()).hexdigest()
+
+
+def text_digest(step: Step) -> str:
+    """SHA-256 of a program's file and of those that programs share, in hexadecimal."""
+    files = [program_file(name).read_bytes() + b"\0" for name in (f"{step.program}.mpc", *SHARED)]
+    return hashlib.sha256(b"".join(files)).hexdigest()

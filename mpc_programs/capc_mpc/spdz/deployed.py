@@ -10,15 +10,15 @@ from pathlib import Path
 
 from capc.foundation.errors import InputError
 from capc_mpc.interface.encoding import Case, FullCase, complete, decode_party, input_text, printed
-from capc_mpc.interface.errors import MpcError
-from capc_mpc.interface.protocols import Model, check_model, protocol_named
+from capc_mpc.interface.protocols import Channels, Model, Protocol, check_model, protocol_named
 from capc_mpc.interface.steps import Step
-from capc_mpc.spdz.compiling import bytecode_name, compiled, default_cache
+from capc_mpc.spdz.compiling import bytecode_name, compiled, default_cache, text_digest
 from capc_mpc.spdz.costs import Costs, read_costs
 from capc_mpc.spdz.kept import keep as keep_keys
 from capc_mpc.spdz.kept import require_place
 from capc_mpc.spdz.machine import Machine, the_machine
-from capc_mpc.spdz.processes import Limits, execute, failures, read_streams
+from capc_mpc.spdz.meeting import Meeting, meet, parse_addresses
+from capc_mpc.spdz.processes import Limits, execute, failure, failures, read_streams
 from capc_mpc.spdz.running import flags, fresh_source, prepare
 
 
@@ -31,10 +31,14 @@ class Deployment:
         keys: a folder with this party's key and every party's certificate, under MP-SPDZ's names: P0.key, P0.pem, and
             one link per certificate by its subject hash (:func:`capc_mpc.spdz.keys.write_keys`, or MP-SPDZ's own
             script). Keys that the parties generate together under `lowgear` are kept there too.
+        wait_seconds: how long to wait for the others; None leaves it to MP-SPDZ, which gives up after a minute.
+        plain_channels: whether messages may go outside of TLS, since something else protects them.
     """
 
     addresses: tuple[str, ...]
     keys: Path
+    wait_seconds: float | None = 60.0
+    plain_channels: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,24 @@ class PartyRun:
     costs: Costs
 
 
+def check_channels(row: Protocol) -> None:
+    """Refuses a protocol whose messages would go over a network as they are.
+
+    Raises:
+        InputError: MP-SPDZ does not put all that it sends under TLS.
+    """
+    if row.channels is not Channels.TLS:
+        what = "its channels" if row.channels is Channels.PLAIN else "its public keys"
+        raise InputError(
+            f"protocol {row.name}: MP-SPDZ sends {what} outside of TLS, so that nobody knows whose they are. Choose "
+            f"semi2k or semi-bin, or give --plain-channels where a tunnel of your own joins the parties"
+        )
+
+
 def run_party(
     step: Step,
     party: int,
-    cases: Sequence[Case],
+    cases: Sequence[Case] | None,
     protocol: str,
     deployment: Deployment,
     *,
@@ -71,7 +89,7 @@ def run_party(
     Args:
         step: program and arguments; every party names the same ones.
         party: its number in the program.
-        cases: this party's fields only.
+        cases: this party's fields only; None for a party without inputs.
         protocol: a name of the table; every party names the same one.
         deployment: addresses and keys.
         model: the threat model that the configuration declares.
@@ -80,8 +98,9 @@ def run_party(
         cache: where compiled programs are kept.
 
     Raises:
-        InputError: as :func:`capc_mpc.spdz.running.run`, or another number of addresses than the run has parties.
-        MpcError: compiler or machine failed, or a limit was reached.
+        InputError: as :func:`capc_mpc.spdz.running.run`; another number of addresses than the run has parties; keys
+            that are missing or whose time is over; or messages would go outside of TLS.
+        MpcError: compiler or machine failed, a limit was reached, or another party did not come or means another run.
     """
     row, limits = protocol_named(protocol), limits or Limits()
     check_model(row, model)
@@ -91,23 +110,29 @@ def run_party(
             f"party {party} and {len(deployment.addresses)} addresses for a run of {parties} parties: give one address "
             f"for each, and a party among them"
         )
+    if not deployment.plain_channels:
+        check_channels(row)
     require_place(row, deployment.keys)
+    addresses = parse_addresses(deployment.addresses)
     machine = machine or the_machine()
     program = machine.party_program(row.program)
-    own = complete(step, row.domain, cases, {party: fresh_source()})
+    given = [{} for _ in range(step.batch)] if cases is None else cases
+    own = complete(step, row.domain, given, {party: fresh_source()})
     programs = compiled(machine, step, row, parties, cache or default_cache(), limits.seconds)
+    if deployment.wait_seconds is not None:
+        purpose = f"{bytecode_name(step)} ({text_digest(step)[:16]}) under {row.name} of MP-SPDZ {machine.version}"
+        meet(Meeting(party, addresses, deployment.keys, purpose, deployment.wait_seconds))
     with tempfile.TemporaryDirectory(prefix="capc-mpc-") as name:
         folder = Path(name)
         data = prepare(folder, programs.programs, {party: input_text(step, row.domain, party, own)})
         shutil.copytree(deployment.keys, data, dirs_exist_ok=True)
         (folder / "addresses").write_text("\n".join(deployment.addresses) + "\n")
         command = [str(program), *flags(row, step, parties, party), "-ip", "addresses", bytecode_name(step)]
-        what = f"party {party} of {step.program} under {row.name}"
-        failed = failures(execute({party: command}, folder, limits, what))
+        what = f"{step.program} under {row.name}"
+        ended = execute({party: command}, folder, limits, what)
+        if failures(ended):
+            raise failure(ended, folder, what)
         out, err = read_streams(folder, party)
-        if not failed:
-            keep_keys(row, data, deployment.keys)
-    if failed:
-        raise MpcError(f"{what} failed", err)
+        keep_keys(row, data, deployment.keys)
     raw = printed(out)
     return PartyRun(decode_party(step, row.domain, party, raw, own), raw, own, read_costs([err]))

@@ -11,7 +11,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-_VALID_DAYS = 7
+from capc.foundation.errors import InputError
+
+DAYS = 7
+"""The life of a certificate, if nothing else is chosen: that of a run is longer than any run."""
+MOST_DAYS = 3650
 _COMMON_NAME_OID = bytes.fromhex("0603550403")
 
 
@@ -21,15 +25,20 @@ def write_keys(folder: Path, parties: int) -> None:
         write_key(folder, party)
 
 
-def write_key(folder: Path, party: int) -> list[Path]:
+def write_key(folder: Path, party: int, days: int = DAYS) -> list[Path]:
     """Writes a fresh key and a self-signed certificate of one party; returns the certificate's two files, to hand out.
 
     A party's name is its certificate's common name. The key is readable by the user only, and lives as long as the
-    folder.
+    folder; the certificate is valid from an hour before now, so many days.
+
+    Raises:
+        InputError: a life that is none.
     """
+    if not 1 <= days <= MOST_DAYS:
+        raise InputError(f"days = {days} (--days): choose 1 to {MOST_DAYS}")
     name = f"P{party}"
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _certificate(name, key).public_bytes(serialization.Encoding.PEM)
+    certificate = _certificate(name, key, days).public_bytes(serialization.Encoding.PEM)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -42,7 +51,29 @@ def write_key(folder: Path, party: int) -> list[Path]:
     return public_files
 
 
-def _certificate(name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def certificate_of(folder: Path, party: int) -> x509.Certificate:
+    """A party's certificate in a folder of keys, which is valid now.
+
+    Raises:
+        InputError: it is missing, is none, or its time is over or has not begun.
+    """
+    file = folder / f"P{party}.pem"
+    try:
+        found = x509.load_pem_x509_certificate(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"{file} (--keys): cannot be read ({error.strerror}): get it from party {party}") from None
+    except ValueError:
+        raise InputError(f"{file} (--keys): no certificate: get it from party {party}") from None
+    begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
+    if not begins <= datetime.datetime.now(datetime.UTC) <= ends:
+        raise InputError(
+            f"{file} (--keys): valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d %H:%M} UTC only: party {party} makes "
+            f"another with capc mpc keys"
+        )
+    return found
+
+
+def _certificate(name: str, key: ec.EllipticCurvePrivateKey, days: int) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -51,8 +82,8 @@ def _certificate(name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=_VALID_DAYS))
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .sign(key, hashes.SHA256())
     )
 

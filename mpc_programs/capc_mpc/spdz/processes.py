@@ -41,15 +41,21 @@ class Ended:
     """How a party's process ended.
 
     Attributes:
-        failed: whether it ended by itself with an error.
+        code: its exit code, the negative number of the signal that ended it, or None if it was ended from here, since
+            another party failed.
         seconds: from its start to its end.
         peak_bytes: the most memory that was resident, as last seen some milliseconds before its end; None where the
             system does not tell.
     """
 
-    failed: bool
+    code: int | None
     seconds: float
     peak_bytes: int | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended by itself, and not well."""
+        return bool(self.code)
 
 
 class _Running:
@@ -79,7 +85,7 @@ class _Running:
     def ended(self) -> Ended:
         """What became of it."""
         seconds = time.monotonic() - self._start if self._seconds is None else self._seconds
-        return Ended(self._seconds is not None and self.process.returncode != 0, seconds, self._peak)
+        return Ended(None if self._seconds is None else self.process.returncode, seconds, self._peak)
 
 
 _live: set[_Running] = set()
@@ -121,6 +127,15 @@ def execute(commands: Mapping[int, Sequence[str]], folder: Path, limits: Limits,
 def failures(ended: Mapping[int, Ended]) -> list[int]:
     """The parties that failed."""
     return [party for party, end in ended.items() if end.failed]
+
+
+def failure(ended: Mapping[int, Ended], folder: Path, what: str) -> MpcError:
+    """The error of a run in which parties failed: the first of them, and what their error streams say."""
+    first, *_ = failures(ended)
+    code = ended[first].code or 0
+    signalled = f", ended by {signal.Signals(-code).name}" if code < 0 else ""
+    said = "\n".join(read_streams(folder, party)[1] for party in failures(ended))
+    return MpcError(f"{what}: party {first} failed{signalled}", said)
 
 
 def read_streams(folder: Path, party: int) -> tuple[str, str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc_mpc.interface.encoding import Case, FullCase, complete, decode, input_text, printed
-from capc_mpc.interface.errors import MpcError
 from capc_mpc.interface.protocols import Model, Protocol, check_model, protocol_named
 from capc_mpc.interface.steps import Step
 from capc_mpc.spdz import tuning
@@ -24,7 +23,7 @@ from capc_mpc.spdz.kept import restore as restore_keys
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.machine import Machine, the_machine
 from capc_mpc.spdz.ports import held_ports
-from capc_mpc.spdz.processes import Ended, Limits, execute, failures, read_streams
+from capc_mpc.spdz.processes import Ended, Limits, execute, failure, failures, read_streams
 from capc_mpc.spdz.site import LOOPBACK, Site
 from capc_mpc.spdz.tuning import DERIVED, Choices
 from capc_spec.registry import TAGS
@@ -220,10 +219,11 @@ def _run_parties(
             if not failures(ended):
                 made = keep_keys(row, data, kept)
                 return _Finished(streams, [*ended.values()], keys_seconds, made_keys=made and not restored)
+            error = failure(ended, folder, what)
         said = "\n".join(streams[party][1] for party in failures(ended))
         if not any(sign in said for sign in _PORT_LOST) or attempt == _BIND_ATTEMPTS - 1:
             break
-    raise MpcError(f"{what}: party {failures(ended)[0]} failed", said)
+    raise error
 
 
 def prepare(folder: Path, programs: Path, texts: Mapping[int, str]) -> Path:

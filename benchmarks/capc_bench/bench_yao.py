@@ -4,8 +4,8 @@
 Either side runs as two processes over loopback, with transfers and re-sharing: this engine from the evaluator's first
 byte to its last output, without base transfers; yao as the machine reports its time, without start-up and connecting.
 Yao makes its transfers as it goes, so that what is like it is this engine without a stash.
-Yao runs two programs: this project's circuit, which it would not have without this project, and, for 100 cases of 32
-bits, what one writes with MP-SPDZ's integer types. All votes of yao, and some of this engine's, are compared with the
+Yao runs two programs: this project's circuit, which it would not have without this project, and what one writes with
+MP-SPDZ's integer types. All votes of yao, and some of this engine's, are compared with the
 argmax in the clear.
 """
 
@@ -23,7 +23,7 @@ from capc.two_party.circuits.argmax import vote_circuit
 from capc.two_party.vote_rounds import VoteShape
 from capc_bench.two_processes import Evaluator, Work
 from capc_bench.vote_rounds import VoteEvaluator, VoteWork
-from capc_bench.yao import TYPES_SHAPES, with_integer_types, with_own_circuit
+from capc_bench.yao import with_integer_types, with_own_circuit
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import REMEDY, Machine, find_machine
 
@@ -49,8 +49,6 @@ def yao_costs(machine: Machine) -> CostsOf:
     @cache
     def costs(logit_bits: int, instances: int) -> dict[str, list[Costs]]:
         own = [with_own_circuit(machine, CLASSES, logit_bits, VOTE_BITS, instances) for _ in range(ROUNDS)]
-        if (logit_bits, instances) not in TYPES_SHAPES:
-            return {"own circuit": own}
         types = [with_integer_types(machine, CLASSES, logit_bits, VOTE_BITS, instances) for _ in range(ROUNDS)]
         return {"own circuit": own, "integer types": types}
 

@@ -182,6 +182,13 @@ def test_halves_cost_one_product_a_logit_and_two_where_depth_is_low(target: str,
         assert products_of(present, step, target) == products_of(without, step, target) + 10 * each
 
 
+@pytest.mark.parametrize("classes", [2, 3, 9, 10])
+def test_a_tournament_takes_two_products_for_each_match_but_the_last(classes: int) -> None:
+    """The winner, and the flag that it won on; besides a product a logit for halves, and one by a public number."""
+    argmax = products_of(program_file("argmax.mpc"), steps.argmax(classes, 12, 5, 1), "ring")
+    assert argmax == 2 * classes + 2 * (classes - 2)
+
+
 @pytest.mark.req("CAPC-MPC-007", "CAPC-MPC-040")
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_an_engine_that_gets_words_in_half_units_cuts_them(target: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,10 +96,10 @@ FAULTS_OF_PROGRAMS = {
         "domain.invert(_all(domain, [domain.less_any(word, limit, width) for word in checked or [largest]]))",
         "_all(domain, [domain.less_any(limit, word, width) for word in checked or [largest]])",
     ),
-    "the largest count is compared, and not all": (
+    "one count is compared, and not all": (
         "realised",
         "for word in checked or [largest]",
-        "for word in [largest]",
+        "for word in checked[:1] or [largest]",
     ),
     "the last count is not looked at": ("single_draw", "[largest]", "[noisy[0]]"),
     "the label is told without an answer": ("realised", "label = domain.mask(answered, label)", "pass"),
@@ -108,10 +108,20 @@ FAULTS_OF_PROGRAMS = {
         'domain.open_to(receiver, "label", label, label_bits)',
         'domain.open_to(told_if_answered, "label", label, label_bits)',
     ),
-    "the maximum is opened": (
+    "a noisy count is opened": (
         "realised",
         "label = domain.mask(answered, label)",
-        'domain.open_to(receiver, "maximum", largest, width)',
+        'domain.open_to(receiver, "maximum", noisy[0], width)',
+    ),
+    "a loser's side keeps its flags": (
+        "argmax",
+        "left_won = domain.neither(won, right_won)",
+        "left_won = won",
+    ),
+    "a flag that is not below another is taken from it": (
+        "argmax",
+        "left_won = domain.neither(won, right_won)",
+        "left_won = domain.neither(won, right_wins)",
     ),
 }
 
@@ -140,6 +150,8 @@ def test_a_program_that_forgets_halves_is_found(other: str, tmp_path: Path) -> N
 
 
 FAULTS_OF_THE_LIBRARY = {
+    "ring: what is taken from a flag stays": ("ring", "return flag - other", "return flag"),
+    "binary: what is taken from a flag stays": ("binary", "return flag ^ other", "return flag"),
     "ring: halves do not count": ("ring", "left + right + left_half * right_half", "left + right"),
     "ring: a sum with halves is rounded up": (
         "ring",

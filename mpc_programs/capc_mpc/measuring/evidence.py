@@ -37,7 +37,10 @@ PROTOCOLS = (
     "replicated-bin",
     "yao",
 )
-AWAITING: frozenset[str] = frozenset({"main_job"})
+AWAITING: frozenset[str] = frozenset(
+    {"main_job", "argmax", "guardian_free", "guardian_free_two_parties"}
+    | {f"label_release_{mode}" for mode in ("plain", "single_draw", "worst_case", "realised")}
+)
 """Records of what no machine has run as it is now: what is on file, if anything, is of a text or of options before."""
 _SEED = Seed(bytes(range(32)))
 """Public: recorded inputs are no secrets, and anybody can draw them again."""

@@ -150,6 +150,12 @@ class Words:
         self._called("both", first, second)
         return Flag(z3.And(first.bit, second.bit))
 
+    def neither(self, flag: Flag, other: Flag) -> Flag:
+        """flag AND NOT other, where other implies flag."""
+        self._called("neither", flag, other)
+        self._require("neither", z3.Implies(other.bit, flag.bit))
+        return Flag(z3.And(flag.bit, z3.Not(other.bit)))
+
     def invert(self, flag: Flag) -> Flag:
         """NOT flag."""
         self._called("invert", flag)

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -24,12 +23,8 @@ from capc_mpc.spdz.machine import Machine
 from capc_verify.audit import command as auditing
 from capc_verify.conformance import command as conformance
 from mpc.test_program_text import emulated_run
-from support.mpc import HONEST_PARTY, needs_mp_spdz
+from support.mpc import DECLARED, HONEST_PARTY, needs_mp_spdz
 from support.mpc import machine as stand_in
-
-DECLARED = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"][
-    "entry-points"
-]
 
 
 @pytest.fixture(autouse=True)

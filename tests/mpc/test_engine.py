@@ -30,12 +30,11 @@ from capc_mpc.interface.protocols import Model
 from capc_mpc.measuring import evidence, main_job
 from capc_mpc.spdz import machine
 from job.stand_in import Recorder, validate
-from mpc.test_command import DECLARED
 from protocol.cases import MODES, Case, cases
 from support.builders import confident_policy, constant_model, make_account, make_parameters, make_session
 from support.engines import emulating, machine_with_everything
 from support.label_costs import set_label_costs
-from support.mpc import needs_mp_spdz
+from support.mpc import DECLARED, needs_mp_spdz
 from support.sizes import examples
 
 RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck))

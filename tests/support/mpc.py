@@ -2,6 +2,7 @@
 
 import stat
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from capc_mpc.spdz.machine import REMEDY, Machine, find_machine
 
 needs_mp_spdz = pytest.mark.skipif(find_machine() is None, reason=f"MP-SPDZ is not installed: {REMEDY}")
 """Skips, with the remedy in the report, where there is no machine."""
+
+DECLARED = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]
+"""The declared entry points, whatever metadata is installed."""
 
 COMPILER = "import pathlib, sys\npathlib.Path('Programs/Bytecode/done').write_text(' '.join(sys.argv[1:]))\n"
 HONEST_PARTY = """

@@ -171,6 +171,61 @@ def test_a_digest_is_of_what_runs(comment: str, docstring: str, empty: int) -> N
     assert digest_of("a.json", text.encode() + b" ") != digest_of("a.json", text.encode())
 
 
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("f(a, b)\n", "f(\n    a,\n    b,\n)\n"),
+        ("x = 'a'\n", 'x = "a"\n'),
+        ("if a:\n    b = (1 + 2)\n", "if (a): b = 1 + 2\n"),
+        ('class A:\n    """It."""\n\n    x = 1\n    """Of x."""\n', "class A:\n    x = 1\n"),
+    ],
+)
+def test_layout_is_not_part_of_what_runs(text: str, other: str) -> None:
+    assert digest_of("a.py", text.encode()) == digest_of("a.py", other.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ('def f(): "It."; return 1\n', 'def f(): "It."; return 2\n'),
+        ("x = 1\n", "x = True\n"),
+        ("x = 'a'\n", "x = b'a'\n"),
+        ("return_ = None\n", "return_ = ()\n"),
+        ("f(a)\n", "f(*a)\n"),
+        ("a < b\n", "a <= b\n"),
+        ("if a:\n    b\nc\n", "if a:\n    b\n    c\n"),
+        ("x = f'{a}'\n", "x = f'{a!r}'\n"),
+        ("@d\ndef f(): pass\n", "def f(): pass\n"),
+        ("def f(a=1, *, b=2): pass\n", "def f(*, a=1, b=2): pass\n"),
+    ],
+)
+def test_all_that_runs_is_in_a_digest(text: str, other: str) -> None:
+    assert digest_of("a.py", text.encode()) != digest_of("a.py", other.encode())
+
+
+def test_digests_of_an_earlier_form_are_made_again_at_their_commit(checkout: Checkout) -> None:
+    checkout.record()
+    file = checkout.root / EVIDENCE / "long.json"
+    record = json.loads(file.read_text(encoding="utf-8"))
+    del record["covers"]["form"]
+    record["covers"]["files"] = dict.fromkeys(record["covers"]["files"], "0123456789abcdef")
+    file.write_text(json.dumps(record), encoding="utf-8")
+    assert checkout.judged().state == "fresh"
+    checkout.write("reference/toy/words.py", "def first(values):\n    return 0\n")
+    assert checkout.judged().reasons == ("reference/toy/words.py changed",)
+
+
+def test_data_beside_a_test_that_names_it_is_covered(checkout: Checkout) -> None:
+    checkout.write("tests/long/test_long.py", TEST + '# It reads "kept.json".\n')
+    for name in ("kept.json", "unnamed.json"):
+        checkout.write(f"tests/long/{name}", "1")
+    checkout.record()
+    checkout.write("tests/long/unnamed.json", "2")
+    assert checkout.judged().state == "fresh"
+    checkout.write("tests/long/kept.json", "2")
+    assert checkout.judged().reasons == ("tests/long/kept.json changed",)
+
+
 _DIGESTS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["0", "1"]))
 
 

@@ -13,6 +13,10 @@ from capc_verify.trace.lock import LOCK
 from capc_verify.trace.spec import ID, Specification
 
 
+_FORM = 2
+"""Of the digests in a record: 1, which records do not name, was one of lines."""
+
+
 @dataclass(frozen=True)
 class Covered:
     """The code and the statements that evidence is of.
@@ -25,9 +29,9 @@ class Covered:
     files: Mapping[str, str]
     statements: Mapping[str, str]
 
-    def to_json(self) -> dict[str, dict[str, str]]:
+    def to_json(self) -> dict[str, object]:
         """As it stands in a record."""
-        return {"files": dict(self.files), "statements": dict(self.statements)}
+        return {"form": _FORM, "files": dict(self.files), "statements": dict(self.statements)}
 
 
 def covered_now(
@@ -53,11 +57,11 @@ def covered_now(
 def covered_then(root: Path, record: Mapping[str, object], now: Covered) -> Covered | None:
     """What a record was of, of what it would be of now; None if nobody can tell any more.
 
-    A record says it itself. One of the time before records did is looked up at its commit: files as they were there,
-    and sentences by the lock, which had the hash of each that was confirmed.
+    A record says it itself. One without digests, or with those of an earlier form, is looked up at its commit, of whose
+    files it is: files as they were there, and sentences by the lock, which had the hash of each that was confirmed.
     """
     told = record.get("covers")
-    if isinstance(told, Mapping):
+    if isinstance(told, Mapping) and told.get("form") == _FORM:
         return Covered(told["files"], told["statements"])
     commit = str(record.get("commit", ""))
     contents = _at_commit(root, commit, [LOCK.as_posix(), *now.files])

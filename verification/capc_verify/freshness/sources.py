@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import io
 import re
-import tokenize
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 ROOTS = ("spec", "reference", "mpc_programs", "verification", "benchmarks", "tests")
 """The folders from which this repository's packages, and helpers of its tests, are imported."""
-DATA = ("spec/capc_spec/parameter_sets", "spec/capc_spec/names", "mpc_programs/capc_mpc/programs")
-"""Folders of what code reads as it reads itself: constants, and programs of another language."""
+DATA = {
+    "spec/capc_spec/parameter_sets": "spec/capc_spec/",
+    "spec/capc_spec/names": "spec/capc_spec/",
+    "spec/capc_spec/vectors": "verification/capc_verify/vectors/",
+    "mpc_programs/capc_mpc/programs": "mpc_programs/capc_mpc/",
+    "reference/capc/privacy/composition/shipped": "reference/capc/privacy/composition/",
+}
+"""Folders of what code reads as it reads itself (constants, programs of another language), and where that code is."""
 
 _DIGITS = 16
+_NO_DATA = {"", ".py", ".pyc", ".md"}
 _DOTTED = re.compile(r"capc\w*(\.\w+)+\Z")
 
 
@@ -59,7 +64,7 @@ class SourceTree:
                 found.add(path)
                 waiting += [file for name in self._imported(path) for file in self._files_of(name)]
         names = {path.relative_to(self._root).as_posix() for path in found}
-        return sorted(names | self._constants(names))
+        return sorted(names | self._data(names))
 
     def digest(self, name: str) -> str:
         """The digest of a file as it is, by its name."""
@@ -67,10 +72,14 @@ class SourceTree:
             self._digests[name] = digest_of(name, (self._root / name).read_bytes())
         return self._digests[name]
 
-    def _constants(self, names: set[str]) -> set[str]:
-        folders = [folder for folder in DATA if any(name.startswith(f"{folder.rpartition('/')[0]}/") for name in names)]
-        data = [path for folder in folders for path in (self._root / folder).rglob("*")]
-        return {path.relative_to(self._root).as_posix() for path in data if path.suffix in {".json", ".mpc"}}
+    def _data(self, names: set[str]) -> set[str]:
+        """What these files read: of their packages, and what lies beside a test that names it."""
+        folders = [folder for folder, code in DATA.items() if any(name.startswith(code) for name in names)]
+        data = [path for folder in folders for path in (self._root / folder).rglob("*") if path.is_file()]
+        for path in (self._root / name for name in names if name.startswith("tests/")):
+            text = path.read_text(encoding="utf-8")
+            data += [file for file in path.parent.iterdir() if file.suffix not in _NO_DATA and file.name in text]
+        return {path.relative_to(self._root).as_posix() for path in data if path.suffix not in _NO_DATA}
 
     def _imported(self, path: Path) -> frozenset[str]:
         """The dotted names that a file imports, with those that a test gives as texts."""
@@ -117,23 +126,28 @@ class SourceTree:
 
 @cache
 def digest_of(name: str, content: bytes) -> str:
-    """A digest of a file that comments, docstrings and empty lines of Python do not change."""
+    """A digest of a file that comments, docstrings and layout of Python do not change, nor the version of Python."""
     if name.endswith(".py"):
-        content = "\n".join(_running_lines(content.decode("utf-8"))).encode()
+        content = repr(_running(ast.parse(content.decode("utf-8")))).encode()
     return hashlib.sha256(content).hexdigest()[:_DIGITS]
 
 
-def _running_lines(text: str) -> Iterator[str]:
-    lines = text.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            for row in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                lines[row - 1] = ""
-    return (line.rstrip() for line in lines if line.strip())
+def _running(part: object) -> object:
+    """A syntax tree as tuples and lists, without texts that are no part of an expression.
+
+    Fields that are not there and fields that are empty are left out: which of them a node has depends on the version
+    of Python.
+    """
+    if isinstance(part, list):
+        return [_running(entry) for entry in part if not _is_text(entry)]
+    if not isinstance(part, ast.AST):
+        return part
+    fields = ((name, _running(value)) for name, value in ast.iter_fields(part) if value is not None)
+    return (type(part).__name__, *(field for field in fields if field[1] != []))
+
+
+def _is_text(node: object) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:

@@ -12,7 +12,6 @@ from capc_verify.freshness.sources import SourceTree, digest_of
 from capc_verify.trace.lock import LOCK
 from capc_verify.trace.spec import ID, Specification
 
-
 _FORM = 2
 """Of the digests in a record: 1, which records do not name, was one of lines."""
 

@@ -7,7 +7,6 @@ guess of Delta would have made of them.
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +44,7 @@ from support.builders import make_parameters, make_widths
 from support.collaborations import collaborate
 from support.computations import fresh_keys, stream
 from support.driver import Delivery, Driver
+from support.forks import in_a_fork
 from support.interference import Mode, new_driver
 from support.release_stage import NUM_CLASSES
 
@@ -327,24 +327,6 @@ def test_nothing_of_a_destroyed_key_serves_in_another_process_or_stash(engine: E
             stash.take(3)
         with pytest.raises(StateReuseError, match="begin a new one"):
             scheme.expect_transfers(garbler, 9, [9])
-
-
-def in_a_fork(work: Callable[[], object]) -> str:
-    """The type of the error with which the work ends in another process."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            name = "none"
-        except BaseException as error:  # noqa: BLE001
-            name = type(error).__name__
-        os.write(writing, name.encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        return pipe.read()
 
 
 class CaughtError(Exception):

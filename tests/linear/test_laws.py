@@ -77,7 +77,7 @@ def test_views_of_two_coefficients_have_one_law(prime: int, logit_bits: int, gua
         assert found == joint
 
 
-@pytest.mark.req("CAPC-HE-009", kind="enumeration")
+@pytest.mark.req("CAPC-HE-009")
 @pytest.mark.parametrize(("prime", "logit_bits", "guard_bits"), TINY)
 def test_both_shares_open_to_the_result_for_every_mask(prime: int, logit_bits: int, guard_bits: int) -> None:
     """Joint law: given one share the other one is the result's, up to the two roundings, for every mask."""

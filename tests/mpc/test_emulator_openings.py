@@ -161,7 +161,7 @@ BROKEN = {
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-MPC-003", kind="enumeration")
+@pytest.mark.req("CAPC-MPC-003")
 @pytest.mark.parametrize("target", ARITHMETIC)
 def test_a_vote_share_opened_before_its_reduction_is_found(target: str, tmp_path: Path) -> None:
     """The first trap: such a value tells the vote with probability 2^-w in each entry."""
@@ -170,7 +170,7 @@ def test_a_vote_share_opened_before_its_reduction_is_found(target: str, tmp_path
     assert not all(is_uniform(counts, UNIT[target]) for counts in seen.values())
 
 
-@pytest.mark.req("CAPC-MPC-004", kind="enumeration")
+@pytest.mark.req("CAPC-MPC-004")
 def test_a_vote_share_opened_without_its_pad_is_found(tmp_path: Path) -> None:
     """The second trap: everybody sees what a Boolean protocol opens."""
     folder = broken(tmp_path, "capc_lib.py", "[bit ^ mask for bit, mask in zip(word, pad)]", "word")

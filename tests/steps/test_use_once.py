@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import pickle
 import sys
 import threading
@@ -74,6 +75,7 @@ from capc.steps.suite import reference_suite
 from repository.test_hidden import classes, name_of
 from support.builders import counter_seeds, make_account, make_parameters, make_session, model_of_all_endings
 from support.driver import Driver
+from support.forks import in_a_fork
 from support.runs import POLICIES, fresh_driver, parameters_for
 from support.step_functions import Step, shown_by, step_functions
 
@@ -139,6 +141,33 @@ def test_copies_of_a_state_share_its_one_use(cls: type[SingleUse]) -> None:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         with pytest.raises((InputError, TypeError)):
             pickle.dumps(made(cls), protocol)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+@pytest.mark.req("CAPC-ROLE-008")
+def test_a_forked_process_can_use_no_state_and_takes_none_away() -> None:
+    """One fork for all states: the first that is not refused there is named. Here all are as they were."""
+    ours = [made(cls) for cls in states()]
+    ways: list[Callable[[Any], Any]] = [lambda state: state, copy.copy, copy.deepcopy, replace]
+
+    def refused(use: Callable[[], None]) -> bool:
+        try:
+            use()
+        except StateReuseError:
+            return True
+        return False
+
+    def use_all() -> None:
+        for state in ours:
+            for way in ways:
+                theirs = way(state)
+                if not (refused(theirs.require_unspent) and refused(theirs.spend)):
+                    raise LookupError(state)
+
+    assert in_a_fork(use_all) == "none"
+    for state in ours:
+        state.require_unspent()
+        state.spend()
 
 
 def pause_at_every_line(frame: FrameType, event: str, argument: object) -> object:

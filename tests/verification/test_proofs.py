@@ -126,7 +126,7 @@ FAULTS_OF_PROGRAMS = {
 }
 
 
-@pytest.mark.req("CAPC-MPC-032", kind="proof")
+@pytest.mark.req("CAPC-MPC-032")
 @pytest.mark.parametrize("fault", FAULTS_OF_PROGRAMS)
 def test_a_fault_in_the_programs_text_is_found(fault: str, tmp_path: Path) -> None:
     name, old, new = FAULTS_OF_PROGRAMS[fault]
@@ -138,7 +138,7 @@ def test_a_fault_in_the_programs_text_is_found(fault: str, tmp_path: Path) -> No
 SUM = "domain.add_halves(*shares, logit_bits)"
 
 
-@pytest.mark.req("CAPC-MPC-032", "CAPC-MPC-007", kind="proof")
+@pytest.mark.req("CAPC-MPC-032", "CAPC-MPC-007")
 @pytest.mark.parametrize(
     "other",
     ["domain.add(shares[0], shares[2], logit_bits)", "domain.add_halves(*shares[:3], shares[1], logit_bits)"],
@@ -205,7 +205,7 @@ FAULTS_OF_THE_LIBRARY = {
 }
 
 
-@pytest.mark.req("CAPC-MPC-032", kind="proof")
+@pytest.mark.req("CAPC-MPC-032")
 @pytest.mark.parametrize("fault", FAULTS_OF_THE_LIBRARY)
 def test_a_fault_in_the_librarys_text_is_found(fault: str, tmp_path: Path) -> None:
     target, old, new = FAULTS_OF_THE_LIBRARY[fault]
@@ -214,7 +214,7 @@ def test_a_fault_in_the_librarys_text_is_found(fault: str, tmp_path: Path) -> No
         prove_library(target, calls, folder=broken(tmp_path, old, new))
 
 
-@pytest.mark.req("CAPC-MPC-032", kind="proof")
+@pytest.mark.req("CAPC-MPC-032")
 def test_a_program_that_goes_past_the_library_is_refused(tmp_path: Path) -> None:
     """What is proved of meanings holds for values only if the program uses nothing but the library's operations."""
     folder = broken(tmp_path, "domain.select(right_wins, right, left)", "left + right")
@@ -232,7 +232,7 @@ def broken(folder: Path, old: str, new: str, name: str = "capc_lib.py") -> Path:
     return copied
 
 
-@pytest.mark.req("CAPC-MPC-032", kind="proof")
+@pytest.mark.req("CAPC-MPC-032")
 def test_both_theories_mean_the_same() -> None:
     """Every operation on all numbers of three bits, as bit-vectors and as integers."""
     width = 3
@@ -268,7 +268,7 @@ def number(formula: z3.ExprRef, width: int) -> int:
     return z3.simplify(formula).as_long() % (1 << width)
 
 
-@pytest.mark.req("CAPC-MPC-032", kind="proof")
+@pytest.mark.req("CAPC-MPC-032")
 @pytest.mark.parametrize("meaning", [BitVectors(), Integers()])
 def test_a_variable_may_be_every_number_of_its_width(meaning: Meaning) -> None:
     variable, is_number = meaning.variable("x", 3)

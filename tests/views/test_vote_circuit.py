@@ -52,7 +52,7 @@ def test_evaluators_share_is_uniform_over_fresh_shares_for_every_vote(name: str,
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-ARG-003", "CAPC-ARG-006", kind="enumeration")
+@pytest.mark.req("CAPC-ARG-003", "CAPC-ARG-006")
 @pytest.mark.parametrize("name", MAKERS)
 def test_nothing_but_flags_leaves_the_circuit_for_every_input(name: str) -> None:
     """All words of two logits, whatever bit is dropped: the one-hot vote, where the logits meet the precondition."""

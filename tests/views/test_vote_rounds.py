@@ -139,7 +139,7 @@ def test_views_of_a_round_have_one_law_for_all_logits(shares: tuple[int, int]) -
     assert all(other == first for other in others)
 
 
-@pytest.mark.req("CAPC-ROUND-003", kind="enumeration")
+@pytest.mark.req("CAPC-ROUND-003")
 @pytest.mark.parametrize(("fault", "party"), [("masked", 1), ("hashed", 0)])
 def test_a_broken_round_is_seen(fault: str, party: int) -> None:
     """Without the random choice the evaluator learns signs; without hashes the garbler learns differences."""
@@ -164,7 +164,7 @@ def test_an_offset_of_choice_sees_one_law_for_all_logits(shares: tuple[int, int]
     assert all(other == first for other in others)
 
 
-@pytest.mark.req("CAPC-ROUND-009", kind="enumeration")
+@pytest.mark.req("CAPC-ROUND-009")
 @pytest.mark.parametrize("offset", DISHONEST)
 def test_a_mask_that_is_the_lowest_bit_of_a_label_is_seen(offset: str) -> None:
     """With an honest Delta' it is as good; with another one the evaluator learns signs."""

@@ -238,12 +238,13 @@ def test_a_filter_names_its_theorem_and_never_passes_its_budget() -> None:
     ):
         assert words in rule.theorem
         cost = rule.cost({step: 1})
-        kept = Filter(rule, 3 * cost)
-        for _ in range(3):
-            kept.admit(step)
-        with pytest.raises(BudgetExhaustedError, match="does not fit"):
-            kept.admit(step)
-        assert kept.reading == (3 * cost, ODOMETER)
+        for rest in (Fraction(0), cost / 2):
+            kept = Filter(rule, 3 * cost + rest)
+            for _ in range(3):
+                kept.admit(step)
+            with pytest.raises(BudgetExhaustedError, match="does not fit"):
+                kept.admit(step)
+            assert kept.reading == (3 * cost, ODOMETER)
         assert "not a guarantee" in ODOMETER
     with pytest.raises(InputError, match="fixed before the first query"):
         renyi_filter(Fraction(1))

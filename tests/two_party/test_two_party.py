@@ -148,7 +148,7 @@ def test_only_the_two_labels_of_a_wire_decode(seed: int, returned: bytes) -> Non
             labels.decode(0, 0, forged)
 
 
-@pytest.mark.req("CAPC-ROLE-008", "CAPC-ROLE-009", "CAPC-GC-008")
+@pytest.mark.req("CAPC-ROLE-008", "CAPC-ROLE-009", "CAPC-GC-007", "CAPC-GC-008")
 @SCHEMES
 @pytest.mark.parametrize("offline", [False, True])
 def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, offline: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import stat
@@ -338,7 +339,9 @@ def test_every_party_keeps_an_account_of_its_own_where_noise_is_distributed(tmp_
 @pytest.mark.req("CAPC-LEDG-011")
 def test_a_key_is_made_once_and_never_shown(tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path)
-    secret = default_key_file(tmp_path / "ledger").read_text().strip()
+    file = default_key_file(tmp_path / "ledger")
+    assert os.name == "nt" or stat.S_IMODE(file.stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR
+    secret = file.read_text().strip()
     assert len(bytes.fromhex(secret)) == 32
     written = [path.read_bytes().hex() for path in tmp_path.iterdir() if path.suffix != ".key"]
     assert len(written) == 3
@@ -347,6 +350,7 @@ def test_a_key_is_made_once_and_never_shown(tmp_path: Path) -> None:
     ledger.close()
 
 
+@pytest.mark.req("CAPC-LEDG-011")
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

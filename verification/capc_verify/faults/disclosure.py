@@ -9,6 +9,7 @@ from dataclasses import replace
 from capc.privacy.ledger import Ledger, Proof, ledger, records
 from capc.privacy.ledger.records import BLINDING_BYTES, CHARGED, SETTLED, UNBLINDED
 from capc_verify.faults.patching import replace_everywhere, replace_in
+from capc_verify.faults.planting import Fault
 
 
 def digest_without_blinding() -> None:
@@ -62,3 +63,49 @@ def _open_more(kinds: Iterable[str]) -> None:
         return replace(honest, opened=opened).to_bytes()
 
     Ledger.proof = proof  # type: ignore[method-assign]
+
+
+_LEDGERS = "tests/views/test_ledgers.py::test_"
+_CHARGES = _LEDGERS + "opened_charges_tell_"
+_CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candidate_"
+
+FAULTS = {
+    "digest_without_blinding": Fault(
+        digest_without_blinding,
+        None,
+        (
+            _CANDIDATES + "vote_of_the_one_honest_party_is_in_an_opened_charge[worst_case]",
+            _CANDIDATES + "histogram_of_two_honest_parties_is_in_an_opened_charge",
+            _CHARGES + "the_querying_party_and_all_answering_parties_but_one_nothing[seen0]",
+            _CHARGES + "them_nothing_of_the_histogram_of_two_honest_parties",
+        ),
+    ),
+    "salt_for_blinding": Fault(
+        salt_for_blinding,
+        None,
+        (
+            _CANDIDATES + "vote_of_the_one_honest_party_is_in_an_opened_charge[worst_case]",
+            _CHARGES + "the_querying_party_and_all_answering_parties_but_one_nothing[seen0]",
+            _CHARGES + "them_nothing_of_the_histogram_of_two_honest_parties",
+        ),
+    ),
+    "settlement_opened": Fault(
+        settlement_opened,
+        None,
+        (
+            "tests/privacy/ledger/test_watch.py"
+            "::test_a_proof_shows_digests_the_first_record_and_the_charges_that_were_asked_for",
+            _LEDGERS + "while_a_budget_lasts_the_ledger_tells_an_answering_party_nothing[realised]",
+        ),
+    ),
+    "earlier_form_opened": Fault(
+        earlier_form_opened,
+        None,
+        (
+            "tests/privacy/ledger/test_earlier_form.py"
+            "::test_a_charge_of_the_earlier_form_is_opened_to_nobody_who_asks_for_it[one-0]",
+            "tests/privacy/ledger/test_earlier_form.py::test_no_command_shows_a_body_of_the_earlier_form[export]",
+        ),
+    ),
+}
+"""These faults, and the tests that must notice them."""

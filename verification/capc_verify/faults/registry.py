@@ -14,11 +14,14 @@ from capc_verify.faults import (
     turns,
 )
 from capc_verify.faults.arithmetic import FAULTS_OF_COMPARISONS
+from capc_verify.faults.charges import accounts, ledgers
 from capc_verify.faults.charges.registry import LABEL_FAULTS, LEDGER_FAULTS
-from capc_verify.faults.functionality import releases, starred
+from capc_verify.faults.functionality import histograms, releases, starred
+from capc_verify.faults.jobs import keeping
 from capc_verify.faults.models import activations, folding, own_models
 from capc_verify.faults.planting import Fault
-from capc_verify.faults.transfers import checks
+from capc_verify.faults.refusals import ranges, sessions, streams, wire
+from capc_verify.faults.transfers import checks, positions
 
 _VIEWS = "tests/views/test_querying_party.py::"
 _OTHER_SESSIONS = "tests/session/test_other_sessions.py::"
@@ -33,14 +36,11 @@ _SETS = "tests/job/test_multi_label.py::test_"
 _SIMULATION = "tests/job/test_simulation.py::test_"
 _USE_ONCE = "tests/steps/test_use_once.py::"
 _ONE_LAW = _VIEWS + "test_shares_of_an_inference_have_one_law_for_all_models"
-_LEDGERS = "tests/views/test_ledgers.py::test_"
-_CHARGES = _LEDGERS + "opened_charges_tell_"
 _MASKS = "tests/linear/test_masks.py::test_a_response_is_the_switched_sum_plus_masks_of_the_seed[default]"
 _OFF_THE_GRID = (
     "tests/faulty_parties/test_weight_attacks.py::test_request_off_the_grid_reads_weights_only_without_masks[default]"
 )
 _SENT = "tests/faulty_parties/test_sent_words.py::test_words_phases_and_parts_are_uniform_for_every_request_and_key"
-_CANDIDATES = "tests/privacy/ledger/test_commitments.py::test_no_hash_of_a_candidate_"
 
 
 FAULTS: dict[str, Fault] = {
@@ -52,6 +52,16 @@ FAULTS: dict[str, Fault] = {
     **activations.FAULTS,
     **folding.FAULTS,
     **own_models.FAULTS,
+    **accounts.FAULTS,
+    **ledgers.FAULTS,
+    **disclosure.FAULTS,
+    **histograms.FAULTS,
+    **keeping.FAULTS,
+    **ranges.FAULTS,
+    **sessions.FAULTS,
+    **streams.FAULTS,
+    **wire.FAULTS,
+    **positions.FAULTS,
     "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
     "vote_opened_to_both": Fault(
         opening.open_vote,
@@ -156,7 +166,12 @@ FAULTS: dict[str, Fault] = {
         ),
     ),
     "halved_noise": Fault(
-        arithmetic.halved_noise, None, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
+        arithmetic.halved_noise,
+        None,
+        (
+            "tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",
+            "tests/noise/test_mechanism.py::test_spread_of_samples_is_the_charged_deviation_on_the_grid",
+        ),
     ),
     "biased_rounding": Fault(
         arithmetic.biased_rounding, None, ("tests/noise/test_law.py::test_rounded_gaussian_matches_exact_law[1]",)
@@ -255,43 +270,6 @@ FAULTS: dict[str, Fault] = {
             "tests/privacy/ledger/test_ledger.py::test_a_joint_cost_below_its_bound_is_refused",
         ),
     ),
-    "digest_without_blinding": Fault(
-        disclosure.digest_without_blinding,
-        None,
-        (
-            _CANDIDATES + "vote_of_the_one_honest_party_is_in_an_opened_charge[worst_case]",
-            _CANDIDATES + "histogram_of_two_honest_parties_is_in_an_opened_charge",
-            _CHARGES + "the_querying_party_and_all_answering_parties_but_one_nothing[seen0]",
-            _CHARGES + "them_nothing_of_the_histogram_of_two_honest_parties",
-        ),
-    ),
-    "salt_for_blinding": Fault(
-        disclosure.salt_for_blinding,
-        None,
-        (
-            _CANDIDATES + "vote_of_the_one_honest_party_is_in_an_opened_charge[worst_case]",
-            _CHARGES + "the_querying_party_and_all_answering_parties_but_one_nothing[seen0]",
-            _CHARGES + "them_nothing_of_the_histogram_of_two_honest_parties",
-        ),
-    ),
-    "settlement_opened": Fault(
-        disclosure.settlement_opened,
-        None,
-        (
-            "tests/privacy/ledger/test_watch.py"
-            "::test_a_proof_shows_digests_the_first_record_and_the_charges_that_were_asked_for",
-            _LEDGERS + "while_a_budget_lasts_the_ledger_tells_an_answering_party_nothing[realised]",
-        ),
-    ),
-    "earlier_form_opened": Fault(
-        disclosure.earlier_form_opened,
-        None,
-        (
-            "tests/privacy/ledger/test_earlier_form.py"
-            "::test_a_charge_of_the_earlier_form_is_opened_to_nobody_who_asks_for_it[one-0]",
-            "tests/privacy/ledger/test_earlier_form.py::test_no_command_shows_a_body_of_the_earlier_form[export]",
-        ),
-    ),
     "free_queries": Fault(
         binding.free_queries,
         None,
@@ -315,7 +293,11 @@ FAULTS: dict[str, Fault] = {
     "projection_row_without_hashes": Fault(
         garbling.projection_without_hashes,
         None,
-        ("tests/faults/test_garbling.py::test_a_projection_row_is_masked_by_two_hashes",),
+        (
+            "tests/faults/test_garbling.py::test_a_projection_row_is_masked_by_two_hashes",
+            _TWO_PARTY + "test_real_and_ideal_give_the_clear_outputs",
+            "tests/two_party/vectorised/test_same_bytes.py::test_random_circuits",
+        ),
     ),
     "reverse_labels_told_apart_by_colour": Fault(
         garbling.reverse_by_colour,

@@ -103,7 +103,10 @@ FAULTS = {
     "starred_vote_counts_twice": Fault(
         starred_vote_counts_twice,
         None,
-        (_SESSIONS + "without_choices_the_starred_functionality_is_the_ideal_one[tournament]",),
+        (
+            _SESSIONS + "without_choices_the_starred_functionality_is_the_ideal_one[tournament]",
+            _SESSIONS + "one_model_more_or_less_is_one_vote_whatever_is_chosen[all_pairs]",
+        ),
     ),
 }
 """These faults, and the tests that must notice them."""

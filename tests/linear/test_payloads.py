@@ -92,7 +92,7 @@ def test_payloads_of_another_kind_are_refused(peer: Peer, kind: str) -> None:
             assert peer.refused(kind, peer.payloads[other]) is ErrorCode.MALFORMED_LENGTH
 
 
-@pytest.mark.req("CAPC-HE-005")
+@pytest.mark.req("CAPC-HE-005", "CAPC-HE-019")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("excess", [0, 1, "all ones"])
 @pytest.mark.usefixtures("sealed_off")

@@ -100,3 +100,21 @@ def test_what_counts_as_making_bytes(text: str, found: list[str]) -> None:
 
 def test_ranges_name_all_between() -> None:
     assert ids_in("Spec: CAPC-OT-001 to\n    CAPC-OT-003.") == {"CAPC-OT-001", "CAPC-OT-002", "CAPC-OT-003"}
+
+
+REFUTES = re.compile(r"_(has_a_counterexample|(is|are)_(found|seen|refused|noticed))\Z")
+"""How tests are called that a wrong circuit, program or law is told from a right one."""
+
+
+def test_what_refutes_something_wrong_is_no_proof_of_what_is_right() -> None:
+    """It shows that a proof can fail, and is evidence of kind test: else a statement were shown without its proof."""
+    proofs = [
+        node.name
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        for marker in node.decorator_list
+        if "mark.req" in ast.unparse(marker) and "kind=" in ast.unparse(marker)
+    ]
+    assert len(proofs) > 50
+    assert [name for name in proofs if REFUTES.search(name)] == []

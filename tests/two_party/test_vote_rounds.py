@@ -224,8 +224,8 @@ def test_hash_keys_are_fresh_and_no_tweak_comes_twice(monkeypatch: pytest.Monkey
     begin_hash = LabelHash.__init__
 
     def note(self: LabelHash, key: bytes, nonce: int) -> None:
-        made.append((key, nonce))
         begin_hash(self, key, nonce)
+        made.append((key, self.nonce))
 
     monkeypatch.setattr(LabelHash, "__init__", note)
     first = Votes.uniform(5, 6, 4, 2, 2)

@@ -82,7 +82,7 @@ def rewrite(folder: Path, change: Callable[[list[Any]], list[Any]], key: Seed | 
     tamper(folder / "ledger", "DELETE FROM record", *inserted)
 
 
-@pytest.mark.req("CAPC-LEDG-004")
+@pytest.mark.req("CAPC-LEDG-004", "CAPC-LEDG-028")
 def test_right_links_without_the_key_are_refused(tmp_path: Path) -> None:
     ordinary_log(tmp_path).close()
     rewrite(tmp_path, lambda rows: [*rows[:3], *rows[4:]], Seed(bytes(32)))

@@ -62,7 +62,7 @@ def test_every_extension_of_what_was_seen_is_accepted(counts: list[int]) -> None
             done += count
 
 
-@pytest.mark.req("CAPC-LEDG-009")
+@pytest.mark.req("CAPC-LEDG-009", "CAPC-LEDG-027")
 def test_a_ledger_that_was_rolled_back_is_refused(tmp_path: Path, ledger: Ledger) -> None:
     charge(ledger, 1)
     ledger.close()
@@ -76,7 +76,7 @@ def test_a_ledger_that_was_rolled_back_is_refused(tmp_path: Path, ledger: Ledger
             look(seen, old)
 
 
-@pytest.mark.req("CAPC-LEDG-009")
+@pytest.mark.req("CAPC-LEDG-009", "CAPC-LEDG-027")
 @pytest.mark.parametrize("more", [0, 1, 3])
 def test_a_fork_is_refused_though_it_is_signed_and_longer(tmp_path: Path, ledger: Ledger, more: int) -> None:
     """The same key, the same beginning, another continuation."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from capc.foundation.randomness import Seed
-from capc.privacy.ledger import chain, keys, watch
+from capc.privacy.ledger import Ledger, chain, keys, watch
 from capc.privacy.ledger.chain import Head
 from capc.privacy.ledger.heads import KnownHead
 from capc.privacy.ledger.log import LedgerLog
@@ -70,6 +70,15 @@ def charges_of_any_cost() -> None:
     replace_everywhere(watch._charge, charge)
 
 
+def unused_ledgers_stay() -> None:
+    """A call that is refused leaves the ledger that it made."""
+
+    def keep(self: Ledger) -> bool:  # noqa: ARG001
+        return False
+
+    Ledger.remove_unused = keep  # type: ignore[method-assign]
+
+
 _LEDGER = "tests/privacy/ledger/"
 _WATCH = _LEDGER + "test_watch.py::test_"
 
@@ -96,6 +105,11 @@ FAULTS = {
         charges_of_any_cost,
         None,
         (_WATCH + 'a_charge_below_what_a_query_costs_is_refused_though_it_is_signed["answer":"1/2"-"answer":"0"]',),
+    ),
+    "unused_ledgers_stay": Fault(
+        unused_ledgers_stay,
+        None,
+        (_LEDGER + "test_sharing.py::test_an_unused_ledger_is_removed_and_a_used_one_stays",),
     ),
 }
 """These faults, and the tests that must notice them."""

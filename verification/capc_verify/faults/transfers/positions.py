@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from capc.foundation import aes_ctr
 from capc.foundation.randomness import RandomSource, Seed
 from capc.foundation.single_use import SpentMark
 from capc.linear.bfv import masks, sampling
 from capc.linear.bfv.keys import PublicKey
 from capc.session.channel import Channel
+from capc.two_party.garbling.half_gates import LabelHash
 from capc.two_party.interface import OfflineGarbling
 from capc_verify.faults.patching import replace_everywhere
 from capc_verify.faults.planting import Fault
@@ -21,6 +23,26 @@ def one_position_for_all_queries() -> None:
         return 0
 
     Channel.nonce = nonce  # type: ignore[method-assign]
+
+
+def leaves_at_one_position() -> None:
+    """The stream of a leaf begins at the same place in every extension, whatever position it is given."""
+    correct = aes_ctr.stream_bits
+
+    def stream_bits(key: bytes, nonce: int, count: int) -> int:  # noqa: ARG001
+        return correct(key, 0, count)
+
+    replace_everywhere(correct, stream_bits)
+
+
+def tweaks_without_the_nonce() -> None:
+    """Tweaks are numbers of rows and calls alone: another batch under one offset has the same ones."""
+    correct = LabelHash.__init__
+
+    def begin(self: LabelHash, key: bytes, nonce: int) -> None:  # noqa: ARG001
+        correct(self, key, 0)
+
+    LabelHash.__init__ = begin  # type: ignore[method-assign]
 
 
 def zero_encrypted_once() -> None:
@@ -75,6 +97,16 @@ FAULTS = {
             "tests/session/test_envelope.py::test_context_is_common_to_both_ends_and_to_nobody_else",
             "tests/steps/test_seeds_and_contexts.py::test_contexts_hash_keys_and_offsets_never_repeat",
         ),
+    ),
+    "leaves_at_one_position": Fault(
+        leaves_at_one_position,
+        None,
+        ("tests/two_party/garbling/transfers/test_ot_extension.py::test_other_positions_give_other_rows_and_bits",),
+    ),
+    "tweaks_without_the_nonce": Fault(
+        tweaks_without_the_nonce,
+        None,
+        ("tests/two_party/test_vote_rounds.py::test_hash_keys_are_fresh_and_no_tweak_comes_twice",),
     ),
     "zero_encrypted_once": Fault(
         zero_encrypted_once, None, (_MASKS + "each_row_of_blocks_has_an_encryption_of_zero_of_its_own",)

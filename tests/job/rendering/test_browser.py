@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +10,15 @@ import pytest
 
 from capc.job.rendering.page import page
 from capc.job.rendering.study import study_page
+from support.browser import browser, opened
 from support.reports import run_report, study
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 pytestmark = [pytest.mark.slow, pytest.mark.req("CAPC-RUN-036")]
 
 
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the path, so no page was opened in one")
-    return found
-
-
-def opened(browser: str, file: Path, *options: str) -> tuple[str, list[str]]:
-    """What the browser prints, and every address that it was asked for, from its own log of the network."""
-    log = file.with_suffix(".netlog")
-    # Every host resolves to nothing: a request is seen in the log, and goes nowhere.
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-               "--disable-component-update", "--no-first-run", f"--user-data-dir={file.parent / 'profile'}",
-               "--host-resolver-rules=MAP * ~NOTFOUND", f"--log-net-log={log}", *options, file.as_uri()]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    found = re.findall(r'"url":("(?:[^"\\]|\\.)*")', log.read_text(encoding="utf-8", errors="replace"))
-    return done.stdout, [json.loads(url) for url in found]
+@pytest.fixture(scope="module", name="browser")
+def _browser() -> str:
+    return browser()
 
 
 def hostile() -> dict[str, Any]:

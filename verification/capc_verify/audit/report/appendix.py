@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from capc.job.rendering.markup import Child, Element, element, facts, heading, table
@@ -41,10 +41,7 @@ def faults(report: Report) -> list[Element]:
         _folded(
             f"Statements with faults ({len(covered)})", table("By statement", ("statement", "faults"), rows, words=2)
         ),
-        _folded(
-            f"Statements of kind test without a fault ({len(missing)})",
-            element("ul", *(element("li", name) for name in missing), attributes={"class": "columns"}),
-        ),
+        _folded(f"Statements of kind test without a fault ({len(missing)})", *_without(missing, matrix["reasons"])),
         _folded(f"All faults ({len(told)})", table("By fault", by_fault, told, words=5)),
     ]
 
@@ -68,8 +65,8 @@ def records(report: Report) -> list[Element]:
         element(
             "p",
             "Kills, fuzz and long properties take hours, and are recorded with their commit. A record is stale when "
-            "code that its tests run, or a statement that they name, is another than at that time; comments and "
-            "docstrings do not count. What is stale says nothing about this code.",
+            "code that its tests run, or a statement that they name, is another than at that time; comments, "
+            "docstrings and layout do not count. What is stale says nothing about this code.",
         ),
         table("Records", columns, rows, words=6),
     ]
@@ -110,8 +107,19 @@ def hashes(report: Report) -> list[Element]:
     ]
 
 
-def _folded(title: str, content: Element) -> Element:
-    return element("details", element("summary", title), content)
+def _without(missing: Sequence[str], reasons: Sequence[Report]) -> Iterator[Element]:
+    """The statements under the reasons that are given for them, and those without any."""
+    groups = [(reason["text"], reason["statements"]) for reason in reasons]
+    told = {name for _, names in groups for name in names}
+    groups.append(("No reason is given:", [name for name in missing if name not in told]))
+    for text, names in groups:
+        if names:
+            yield element("p", f"{text} ({len(names)})")
+            yield element("ul", *(element("li", name) for name in names), attributes={"class": "columns"})
+
+
+def _folded(title: str, *content: Element) -> Element:
+    return element("details", element("summary", title), *content)
 
 
 def _last(last: Report | None, tree: str) -> str:

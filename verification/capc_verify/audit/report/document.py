@@ -14,6 +14,7 @@ from capc_verify.audit.report.statements import Group, Judged, Verdict, judge, v
 from capc_verify.audit.runs.faulting import as_json, last_results
 from capc_verify.audit.runs.running import Run, now
 from capc_verify.audit.selection import Selection
+from capc_verify.audit.unfaulted import reasons_for
 from capc_verify.faults import FAULTS
 from capc_verify.freshness.records import Freshness, all_records
 from capc_verify.trace.lock import read_lock
@@ -196,9 +197,11 @@ def _matrix(audit: Audit, faults: Mapping[str, Sequence[str]]) -> dict[str, Any]
     for name in statements:
         for fault in faults.get(name, ()):
             broken.setdefault(fault, []).append(name)
+    without = without_fault(audit.specification, faults)
     return {
         "statements": {name: list(faults.get(name, ())) for name in of_kind_test if faults.get(name)},
-        "without_fault": without_fault(audit.specification, faults),
+        "without_fault": without,
+        "reasons": [{"text": each.text, "statements": list(each.statements)} for each in reasons_for(without)],
         "faults": [
             {
                 "name": name,

@@ -40,7 +40,7 @@ def questions(report: Report, badge: Callable[[str], Element], link: Callable[[s
             "that it rests on: its colour is that of the worst of them, and no colour judges the answer itself. "
             "Answers are those of docs/questions.md.",
         ),
-        table("All questions", ("number", "question", "statements"), told, words=3),
+        table("All questions", ("no.", "question", "statements"), told, words=3),
         *(_question(each, reasons, badge, link) for each in report["questions"]),
     ]
 

@@ -104,7 +104,7 @@ def test_the_spread_is_the_distance_of_the_quartiles() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", [name for name in PROGRAMS if name.startswith(("argmax", "label_release"))])
+@pytest.mark.parametrize("program", [name for name in PROGRAMS if name == "argmax" or name.startswith("label_release")])
 def test_the_embedded_engine_is_measured_and_compared_on_the_same_inputs(program: str) -> None:
     sizes = {"logit_bits": 20} if "logit_bits" in PROGRAMS[program].axes else {}
     row = measure(Variant(program, embedded.NAME, 9, classes=3, vote_bits=16, **sizes), Setting(None, repeats=2))

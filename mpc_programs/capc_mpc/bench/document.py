@@ -20,10 +20,10 @@ from typing import Any
 
 from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
-from capc_mpc.bench.measure import Setting
+from capc_mpc.bench.measure import Setting, modelled
 from capc_mpc.bench.plan import Plan
 from capc_mpc.bench.rows import Row, from_json, to_json
-from capc_mpc.measuring.network import Network, estimate
+from capc_mpc.measuring.network import Network
 from capc_mpc.spdz.checkouts import commit_of
 
 SCHEMA = "mpc_bench/v3"
@@ -150,7 +150,7 @@ def resumable(file: Path, setting: Setting) -> list[Row]:
 def over(rows: Sequence[Row], networks: Mapping[str, Network]) -> list[Row]:
     """The rows with the model's seconds over other networks, from what was measured."""
     return [
-        replace(row, network_seconds={name: estimate(row.costs, row.parties, net) for name, net in networks.items()})
+        replace(row, network_seconds=modelled(replace(row.costs, seconds=row.seconds), row, networks))
         for row in rows
         if row.costs is not None
     ]

@@ -113,8 +113,15 @@ def _filled(row: Row, setting: Setting, warm: Sequence[_Ran], runs: Sequence[_Ra
         warm_ups=len(warm),
         runs=tuple(ran.once for ran in runs),
         costs=costs,
-        network_seconds={name: estimate(costs, row.parties, net) for name, net in setting.networks.items()},
+        network_seconds=modelled(
+            replace(costs, seconds=median(ran.once.seconds for ran in runs)), row, setting.networks
+        ),
     )
+
+
+def modelled(costs: Costs, row: Row, networks: Mapping[str, Network]) -> dict[str, float]:
+    """The model's seconds over each network, by its name."""
+    return {name: estimate(costs, row.parties, network) for name, network in networks.items()}
 
 
 def _made_keys(ran: _Ran) -> bool:

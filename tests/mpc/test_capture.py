@@ -1,0 +1,129 @@
+"""What goes over the wire between parties on machines of their own: captured, and read as TLS or not."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from capc_mpc.interface import steps
+from capc_mpc.interface.protocols import Channels, protocol_named
+from capc_mpc.spdz.deployed import Deployment, run_party
+from capc_mpc.spdz.keys import write_keys
+from capc_mpc.spdz.machine import the_machine
+from capc_mpc.spdz.ports import held_ports
+from support.mpc import ARGMAX_CASE, needs_mp_spdz
+
+STEP = steps.argmax(2, 8, 4, 1)
+_CONTENT_TYPES, _VERSIONS = range(20, 25), (b"\3\1", b"\3\2", b"\3\3", b"\3\4")
+
+
+@dataclass
+class Captured:
+    """One connection: what each end sent."""
+
+    called: bytearray = field(default_factory=bytearray)
+    answered: bytearray = field(default_factory=bytearray)
+
+
+@contextmanager
+def capturing(port: int, target: int) -> Iterator[list[Captured]]:
+    """Passes connections of one loopback port on to another, and keeps what goes either way."""
+    found: list[Captured] = []
+    listener = socket.create_server(("127.0.0.1", port))
+
+    def pass_on(source: socket.socket, sink: socket.socket, kept: bytearray) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                kept += data
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            sink.close()
+
+    def accept() -> None:
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return
+            far = connected(target)
+            one = Captured()
+            found.append(one)
+            for ends in ((near, far, one.called), (far, near, one.answered)):
+                threading.Thread(target=pass_on, args=ends, daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
+
+
+def connected(port: int) -> socket.socket:
+    """A connection to whoever will listen on a loopback port."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def is_tls(data: bytes) -> bool:
+    """Whether bytes are TLS records, one after another."""
+    while data:
+        if data[0] not in _CONTENT_TYPES or data[1:3] not in _VERSIONS:
+            return False
+        data = data[5 + int.from_bytes(data[3:5], "big") :]
+    return True
+
+
+def without_name(data: bytes) -> bytes:
+    """What a caller of MP-SPDZ says after the name of its connection, which is a length and text."""
+    length = int.from_bytes(data[:4], "little")
+    return data[4 + length :] if length < 64 and data[4 : 4 + length].isascii() else data
+
+
+def test_records_are_told_from_other_bytes() -> None:
+    record = b"\x17\3\3\0\2ab"
+    assert is_tls(record * 3)
+    assert is_tls(b"")
+    assert not is_tls(record + b"ab")
+    assert without_name((9).to_bytes(4, "little") + b"machineP1" + record) == record
+
+
+@needs_mp_spdz
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["semi2k", "spdz2k", "mascot", "yao"])
+def test_all_that_is_sent_under_tls_is_tls_and_yao_sends_none(protocol: str, tmp_path: Path) -> None:
+    row = protocol_named(protocol)
+    if protocol not in the_machine().protocols():
+        pytest.skip(f"{protocol}-party.x is not installed")
+    write_keys(tmp_path, 2)
+    own = [[{key: numbers for key, numbers in ARGMAX_CASE.items() if key[0] == party}] for party in range(2)]
+    with held_ports(3) as first, capturing(first + 2, first) as found, ThreadPoolExecutor(2) as pool:
+        listed = [
+            (f"127.0.0.1:{first}", f"127.0.0.1:{first + 1}"),
+            (f"127.0.0.1:{first + 2}", f"127.0.0.1:{first + 1}"),
+        ]
+        plain = row.channels is not Channels.TLS
+        places = [Deployment(addresses, tmp_path, plain_channels=plain) for addresses in listed]
+        runs = list(pool.map(lambda party: run_party(STEP, party, own[party], protocol, places[party]), range(2)))
+    assert runs[1].learnt == {"vote.0": [14], "vote.1": [0]}
+    meeting, *channels = [one for one in found if one.called]
+    assert is_tls(meeting.called)
+    assert is_tls(meeting.answered)
+    assert channels
+    told = [is_tls(bytes(one.answered)) and is_tls(without_name(bytes(one.called))) for one in channels]
+    assert all(told) if row.channels is Channels.TLS else not any(told)

@@ -44,7 +44,11 @@ class Channels(StrEnum):
     """What MP-SPDZ sends a protocol's messages over, between parties that have keys."""
 
     TLS = "tls"
-    """TLS with both ends' certificates; Boolean machines tell each other outside of it that they have ended."""
+    """TLS with both ends' certificates.
+
+    Outside of it machines say the names of their threads, to agree on an order, and that they have ended: nothing that
+    depends on inputs.
+    """
     PARTLY_TLS = "partly_tls"
     """TLS, but for the public keys of homomorphic encryption."""
     PLAIN = "plain"

@@ -38,7 +38,7 @@ PROTOCOLS = (
     "yao",
 )
 AWAITING: frozenset[str] = frozenset(
-    {"main_job", "argmax", "guardian_free", "guardian_free_two_parties"}
+    {"argmax", "guardian_free", "guardian_free_two_parties"}
     | {f"label_release_{mode}" for mode in ("plain", "single_draw", "worst_case", "realised")}
 )
 """Records of what no machine has run as it is now: what is on file, if anything, is of a text or of options before."""

@@ -22,7 +22,7 @@ from capc.two_party.garbling.readable import GarbledTwoParty
 from capc.two_party.interface import AnyScheme, TwoPartyScheme, answer_at_once, request_at_once
 from capc.two_party.transfers import EvaluatorKey, GarblerKey
 from capc.two_party.vectorised import VectorisedTwoParty
-from capc_bench.two_processes import Evaluator, Work
+from capc_mpc.two_processes.one_circuit import Evaluator, Work
 
 RELU = relu_circuit(37, 12)
 WORKS = (

@@ -12,7 +12,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from capc.foundation.guarded import GUARD_BITS
 from capc.two_party.vote_rounds import VoteShape
-from capc_bench.vote_rounds import VoteEvaluator, VoteWork
+from capc_mpc.two_processes.vote_rounds import VoteEvaluator, VoteWork
 
 WORKS = {
     f"argmax of 10 in rounds, {bits} bits, {instances}": (

@@ -21,11 +21,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from capc.foundation.guarded import GUARD_BITS
 from capc.two_party.circuits.argmax import vote_circuit
 from capc.two_party.vote_rounds import VoteShape
-from capc_bench.two_processes import Evaluator, Work
-from capc_bench.vote_rounds import VoteEvaluator, VoteWork
 from capc_bench.yao import with_integer_types, with_own_circuit
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import REMEDY, Machine, find_machine
+from capc_mpc.two_processes.one_circuit import Evaluator, Work
+from capc_mpc.two_processes.vote_rounds import VoteEvaluator, VoteWork
 
 CLASSES, VOTE_BITS = 10, 16
 ROUNDS = 5

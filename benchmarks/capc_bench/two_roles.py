@@ -32,7 +32,7 @@ from capc.steps.querying_party.inference import VoteShare
 from capc.steps.querying_party.party import ReleaseTurn
 from capc.steps.suite import Suite, reference_suite
 from capc.two_party.vectorised import VectorisedTwoParty
-from capc_bench.two_processes import Connection, peak_megabytes, reset_peak
+from capc_mpc.two_processes.connection import Connection, peak_megabytes, reset_peak
 
 PEER = answering_party(1)
 LENGTH = 8

@@ -15,6 +15,9 @@ import pytest
 from capc.foundation.errors import InputError
 from capc_mpc.emulated import network
 from capc_mpc.emulated.network import EmulatedNetwork, LinkError, LinkSpec
+from capc_mpc.modelled.prediction import marks_of, predict
+from capc_mpc.modelled.programme import programme_of
+from capc_mpc.modelled.recording import recording_of
 from support.emulated import needs_network, talk
 
 pytestmark = [needs_network, pytest.mark.slow]
@@ -69,15 +72,15 @@ def beside(process: int) -> list[int]:
 @pytest.mark.parametrize(("delay", "rate", "count"), [(0.02, 1e8, 1 << 20), (0.0004, 2e7, 300_000)])
 def test_a_link_has_the_delay_and_the_rate_that_were_asked_for(delay: float, rate: float, count: int) -> None:
     with EmulatedNetwork(2, LinkSpec(delay, rate), kind="tun") as made:
-        trip, seconds = talk(made, 5, count)
-    assert 2 * delay <= trip < 2 * delay + 0.002
+        done = talk(made, 5, count)
+    assert 2 * delay <= done.trip < 2 * delay + 0.002
     report = made.report
     assert report is not None
     assert report.dropped == 0
     # Every byte takes its time on the wire; a window that doubles from ten segments fills it after some round trips.
     least = 8 * count / rate + 2 * delay
     filling = math.log2(max(1, 2 * delay * rate / 8 / 14_600))
-    assert least <= seconds < 1.1 * least + (filling + 1) * 2 * delay
+    assert least <= done.transfer < 1.1 * least + (filling + 1) * 2 * delay
     assert count < report.wire_bytes[1] < 1.1 * count + 4_000
     assert 0 <= report.late_mean < 0.001
 
@@ -96,8 +99,8 @@ def test_what_goes_over_a_link_is_recorded_with_its_times() -> None:
 def test_two_networks_at_once_do_not_meet() -> None:
     with EmulatedNetwork(2, LinkSpec(0.001)) as one, EmulatedNetwork(2, LinkSpec(0.01)) as other:
         assert one.address(0) == other.address(0)
-        assert 0.002 <= talk(one, 3, 10)[0] < 0.01
-        assert 0.02 <= talk(other, 3, 10)[0] < 0.04
+        assert 0.002 <= talk(one, 3, 10).trip < 0.01
+        assert 0.02 <= talk(other, 3, 10).trip < 0.04
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -138,8 +141,22 @@ def test_the_kernel_s_own_link_connects_parties_too(whole: bool, monkeypatch: py
         monkeypatch.setattr(network, "_LINK", ("-c", WITHOUT_NETEM))
     try:
         with EmulatedNetwork(3, LinkSpec(0.003, 1e7), kind="netem") as made:
-            assert talk(made, 3, 10)[0] >= (0.006 if whole else 0)
+            assert talk(made, 3, 10).trip >= (0.006 if whole else 0)
     except InputError as error:
         if not whole or "kind is unknown" not in str(error):
             raise
         pytest.skip(f"this kernel has no netem: {error}")
+
+
+def test_what_is_recorded_over_one_link_predicts_another() -> None:
+    recorded = []
+    for delay in (0.0, 0.01):
+        with EmulatedNetwork(2, LinkSpec(delay), recording=True) as made:
+            done = talk(made, 6, 200_000)
+        assert made.report is not None
+        recorded.append(recording_of(made.report.carried, marks_of(1, [(done.began, done.ended)])))
+    predicted = predict(programme_of(recorded[0], recorded[1:]), far := LinkSpec(0.02, 1e7))
+    with EmulatedNetwork(2, far) as made:
+        done = talk(made, 6, 200_000)
+    assert predicted.messages >= 14
+    assert predicted.seconds == pytest.approx(done.ended - done.began, rel=0.1)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -33,28 +34,52 @@ CLIENT = """
 import socket, sys, time
 link = socket.create_connection((sys.argv[1], 5000))
 link.setsockopt(6, 1, 1)
-times = []
+times = [time.monotonic()]
 for _ in range(int(sys.argv[2])):
-    start = time.perf_counter()
     link.send(b"x")
     link.recv(1)
-    times.append(time.perf_counter() - start)
-start = time.perf_counter()
+    times.append(time.monotonic())
 link.sendall(bytes(int(sys.argv[3])))
 link.shutdown(socket.SHUT_WR)
 link.recv(1)
-print(sorted(times)[len(times) // 2], time.perf_counter() - start)
+print(*times, time.monotonic())
 """
-"""Tells the median of round trips, and how long a transfer took until the other side had it."""
+"""Sends a byte and awaits it, several times, then much at once; tells when each of these began, and when all ended."""
 
 
-def talk(network: EmulatedNetwork, trips: int, transfer: int) -> tuple[float, float]:
-    """Seconds of a round trip, and of a transfer from party 1 to party 0."""
+@dataclass(frozen=True)
+class Talk:
+    """Moments of party 1, on the system's monotonic clock.
+
+    Attributes:
+        began: of the first round trip.
+        trips: the ends of all of them.
+        ended: when party 0 had said that it has all that was sent then.
+    """
+
+    began: float
+    trips: list[float]
+    ended: float
+
+    @property
+    def trip(self) -> float:
+        """Seconds of a round trip, the median."""
+        times = sorted(end - begin for begin, end in zip([self.began, *self.trips], self.trips, strict=False))
+        return times[len(times) // 2]
+
+    @property
+    def transfer(self) -> float:
+        """Seconds of what was sent at once."""
+        return self.ended - self.trips[-1]
+
+
+def talk(network: EmulatedNetwork, trips: int, transfer: int) -> Talk:
+    """Round trips from party 1 to party 0, then a transfer of so many bytes."""
     listen = network.command(0, [sys.executable, "-S", "-c", SERVER, str(trips)])
     with subprocess.Popen(listen, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == b"listening\n"
         ask = [sys.executable, "-S", "-c", CLIENT, network.address(0), str(trips), str(transfer)]
         done = subprocess.run(network.command(1, ask), capture_output=True, text=True, check=True)
-    trip, seconds = map(float, done.stdout.split())
-    return trip, seconds
+    began, *ends, ended = map(float, done.stdout.split())
+    return Talk(began, ends, ended)

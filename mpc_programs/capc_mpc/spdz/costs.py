@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 _NUMBER = r"([0-9.]+(?:e[-+]?\d+)?)"
-_TIME = re.compile(rf"^Time = {_NUMBER} seconds", re.MULTILINE)
+TIME_LINE = "Time = "
+"""How the line begins that tells a party's time, which ends then."""
+_TIME = re.compile(rf"^{TIME_LINE}{_NUMBER} seconds", re.MULTILINE)
 _SENT = re.compile(rf"^Data sent = {_NUMBER} MB in ~(\d+) rounds", re.MULTILINE)
 _GLOBAL = re.compile(rf"^Global data sent = {_NUMBER} MB", re.MULTILINE)
 _PHASES = re.compile(

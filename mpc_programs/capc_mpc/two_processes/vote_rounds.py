@@ -1,4 +1,4 @@
-"""The vote in rounds between two processes over a loopback socket; as :mod:`capc_bench.two_processes`, round by round.
+"""The vote in rounds between two processes, as :mod:`capc_mpc.two_processes.one_circuit` but round by round.
 
 A batch is all that it costs after set-up: extensions in both directions, choice bits, garbling, transfer, evaluation,
 rows, fresh shares at both ends.
@@ -6,7 +6,6 @@ rows, fresh shares at both ends.
 
 from __future__ import annotations
 
-import socket
 import time
 from dataclasses import dataclass
 
@@ -18,15 +17,16 @@ from capc.foundation.guarded import room
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc.two_party.vectorised.vote_rounds import VectorisedVote
 from capc.two_party.vote_rounds import Shares, VoteShape
-from capc_bench.two_processes import (
+from capc_mpc.two_processes.connection import (
     CHECK,
     CHECKED,
     OFFLINE,
     RUN,
     STOP,
-    Connection,
+    Address,
     Parent,
     choose_offset,
+    connect,
     offer_transfers,
     report,
     source,
@@ -61,10 +61,11 @@ class VoteEvaluator(Parent):
 
     Args:
         work: what to run.
+        listen: as of :class:`Parent`.
     """
 
-    def __init__(self, work: VoteWork) -> None:
-        super().__init__(run_garbler, work)
+    def __init__(self, work: VoteWork, listen: Address | None = None) -> None:
+        super().__init__(run_garbler, work, listen)
         self.work = work
         self._scheme = VectorisedTwoParty(work.chunk)
         self._rounds = VectorisedVote(work.chunk)
@@ -97,7 +98,7 @@ class VoteEvaluator(Parent):
         self._link.send(request)
         self.votes: Shares = self._rounds.evaluate_last_stream(state, self._link.read_into)
         self.cpu.append(time.process_time() - began)
-        self.bytes = self._link.sent + self._link.received - 1
+        self.sent = self._link.received, self._link.sent - len(RUN)
         self._position += 1 << 32
 
     def check(self) -> None:
@@ -118,9 +119,9 @@ class VoteEvaluator(Parent):
                 raise ValueError("a vote differs from the argmax in the clear")
 
 
-def run_garbler(work: VoteWork, port: int) -> None:
-    """The child: answers until it is told to stop."""
-    link = Connection(socket.create_connection(("127.0.0.1", port)))
+def run_garbler(work: VoteWork, address: Address) -> None:
+    """The garbler's process: answers until it is told to stop."""
+    link = connect(address)
     scheme, rounds = VectorisedTwoParty(work.chunk), VectorisedVote(work.chunk)
     link.send(b"1")
     key, reverse_key = choose_offset(scheme, link), offer_transfers(scheme, link)

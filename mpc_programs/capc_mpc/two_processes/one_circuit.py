@@ -1,42 +1,41 @@
-"""Two processes over a loopback socket, one for each party of a two-party computation.
+"""A batch of one circuit between two processes.
 
-The garbler is the child. Each repetition is all that a batch costs after set-up: choice bits, garbling, transfer,
-evaluation, fresh shares at both ends, and, without a stash, the extension. Base transfers are timed apart. Both ends
-know which batch comes, so sockets carry payloads only, and the garbler expects the extension while it is made.
+Each repetition is all that a batch costs after set-up: choice bits, garbling, transfer, evaluation, fresh shares at
+both ends, and, without a stash, the extension. Base transfers are timed apart. The garbler expects the extension while
+it is made.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import resource
-import socket
-import struct
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from capc.foundation.randomness import XofSource, fresh_seed
 from capc.two_party.circuits.builder import Circuit, evaluate
 from capc.two_party.interface import GarblerOutput
 from capc.two_party.transfers import Transfers
 from capc.two_party.vectorised import TransferStash, VectorisedTwoParty
-from capc.two_party.vectorised.extension import EvaluatorKey, GarblerKey
+from capc.two_party.vectorised.extension import GarblerKey
 from capc.two_party.vectorised.transfers import EvaluatorEnd, GarblerEnd
+from capc_mpc.two_processes.connection import (
+    CHECK,
+    CHECKED,
+    OFFLINE,
+    RUN,
+    STOP,
+    Address,
+    Connection,
+    Parent,
+    choose_offset,
+    connect,
+    offer_transfers,
+    report,
+    source,
+)
 
 Words = npt.NDArray[np.uint64]
-
-OFFLINE, RUN, CHECK, REPORT, STOP = b"P", b"R", b"C", b"?", b"S"
-_REPORT = struct.Struct("<dd")
-CONTEXT = b"benchmark"
-CHECKED = 20
-"""Instances whose outputs are compared with the circuit in the clear."""
 
 
 @dataclass(frozen=True)
@@ -66,135 +65,16 @@ class Work:
         return np.random.default_rng().integers(0, largest, (self.instances, words), np.uint64, endpoint=True)
 
 
-def reset_peak() -> None:
-    """Begins the peak of this process's memory anew, where the system can (Linux)."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def peak_megabytes() -> float:
-    """The peak of this process's memory, since :func:`reset_peak` where that works."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    # What getrusage says begins with the memory of the process that started this one.
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
-
-
-class Connection:
-    """A socket that gives exactly as many bytes as are asked for."""
-
-    def __init__(self, link: socket.socket) -> None:
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._link = link
-        self.sent = 0
-        self.received = 0
-
-    def close(self) -> None:
-        """Ends it."""
-        self._link.close()
-
-    def send(self, data: bytes | memoryview) -> None:
-        """All of it."""
-        self.sent += len(data)
-        self._link.sendall(data)
-
-    def read_into(self, target: memoryview) -> None:
-        """Fills the buffer."""
-        self.received += len(target)
-        while target:
-            count = self._link.recv_into(target)
-            if not count:
-                raise ConnectionError("the other party is gone")
-            target = target[count:]
-
-    def read(self, count: int) -> bytes:
-        """So many bytes."""
-        data = bytearray(count)
-        self.read_into(memoryview(data))
-        return bytes(data)
-
-
-class Parent(ABC):
-    """The evaluator's process: starts the garbler, makes the set-up, and asks for the garbler's figures.
-
-    Args:
-        garbler: what the child runs, on ``work`` and a port of loopback.
-        work: what is measured.
-    """
-
-    def __init__(self, garbler: Callable[[Any, int], None], work: object) -> None:
-        self.cpu: list[float] = []
-        self.bytes = 0
-        self._run_garbler = garbler, work
-
-    def __enter__(self) -> Self:
-        reset_peak()
-        target, work = self._run_garbler
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            context = multiprocessing.get_context("spawn")
-            self._garbler = context.Process(target=target, args=(work, server.getsockname()[1]), daemon=True)
-            self._garbler.start()
-            self._link = Connection(server.accept()[0])
-        self._link.read(1)
-        start = time.perf_counter()
-        self._set_up()
-        self.set_up_seconds = time.perf_counter() - start
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._link.send(STOP)
-        self._garbler.join()
-        self._link.close()
-        self.peak = peak_megabytes()
-
-    def garbler_report(self) -> tuple[float, float]:
-        """Median seconds of CPU per batch, and peak of memory in MB, of the garbler."""
-        self._link.send(REPORT)
-        cpu, peak = _REPORT.unpack(self._link.read(_REPORT.size))
-        return cpu, peak
-
-    @abstractmethod
-    def _set_up(self) -> None:
-        """Base transfers, in the directions that the work needs."""
-
-
-def report(cpu: Sequence[float]) -> bytes:
-    """The child's answer to :meth:`Parent.garbler_report`."""
-    return _REPORT.pack(float(np.median(cpu)), peak_megabytes())
-
-
-def source() -> XofSource:
-    """A party's own randomness."""
-    return XofSource(fresh_seed(), CONTEXT)
-
-
-def offer_transfers(scheme: VectorisedTwoParty, link: Connection) -> EvaluatorKey:
-    """The set-up of transfers, by the party that has both labels' streams: the key."""
-    state, offer = scheme.evaluator_offer(source())
-    link.send(offer)
-    key, trees = scheme.evaluator_finish(state, link.read(scheme.choice_length()), CONTEXT, source())
-    link.send(trees)
-    return key
-
-
-def choose_offset(scheme: VectorisedTwoParty, link: Connection) -> GarblerKey:
-    """The same, by the party that chooses its offset."""
-    seeds, choice = scheme.garbler_choose(link.read(scheme.offer_length()), CONTEXT, source())
-    link.send(choice)
-    return scheme.garbler_finish(seeds, link.read(scheme.trees_length()))
-
-
 class Evaluator(Parent):
     """Runs batches of one circuit.
 
     Args:
         work: what to run.
+        listen: as of :class:`Parent`.
     """
 
-    def __init__(self, work: Work) -> None:
-        super().__init__(run_garbler, work)
+    def __init__(self, work: Work, listen: Address | None = None) -> None:
+        super().__init__(run_garbler, work, listen)
         self.work = work
         self._scheme = VectorisedTwoParty(work.chunk)
         self._position = 0
@@ -223,7 +103,7 @@ class Evaluator(Parent):
         self._link.send(extension + bits)
         self.evaluation = self._scheme.evaluate_stream(chosen, self._link.read_into)
         self.cpu.append(time.process_time() - began)
-        self.bytes = self._link.sent + self._link.received - 1
+        self.sent = self._link.received, self._link.sent - len(RUN)
         self._position += 1
 
     def _transfers(self) -> tuple[Transfers[EvaluatorEnd], bytes]:
@@ -256,9 +136,9 @@ class Evaluator(Parent):
                 raise ValueError(f"instance {instance} of {self.work.circuit.name} has other outputs than in the clear")
 
 
-def run_garbler(work: Work, port: int) -> None:
-    """The child: answers until it is told to stop."""
-    link = Connection(socket.create_connection(("127.0.0.1", port)))
+def run_garbler(work: Work, address: Address) -> None:
+    """The garbler's process: answers until it is told to stop."""
+    link = connect(address)
     scheme = VectorisedTwoParty(work.chunk)
     link.send(b"1")
     key = choose_offset(scheme, link)

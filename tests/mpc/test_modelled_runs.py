@@ -14,6 +14,7 @@ from capc_mpc.modelled.programme import Action, Programme, programme_of
 from capc_mpc.modelled.recording import Mark, Recording, Stream, StreamName, recording_of
 from capc_mpc.modelled.replay import FIRST_WINDOW, HEADERS, SEGMENT, replay
 
+WINDOW = FIRST_WINDOW * SEGMENT
 AB, BA = StreamName(0, 1, 0, 0), StreamName(1, 0, 0, 0)
 
 
@@ -23,13 +24,15 @@ def carried(moment: float, sender: int, sequence: int, payload: int, port: int =
 
 
 def test_streams_are_named_alike_in_every_recording() -> None:
-    opened = [carried(0, 0, 10, 0, 9), carried(1, 1, 20, 0, 9), carried(2, 0, 5, 0, 8)]
+    refused = [carried(0, 0, 70, 0, 7)]
+    opened = [*refused, *(carried(0, *each) for each in [(0, 10, 0, 9), (1, 20, 0, 9), (0, 5, 0, 8), (1, 2, 0, 8)])]
     data = [carried(3, 0, 11, 4, 9), carried(4, 0, 15, 2, 9), carried(5, 1, 21, 3, 9), carried(6, 0, 6, 1, 8)]
     found = recording_of([*opened, *data], [Mark(1, "b", 9.0), Mark(0, "a", 3.0)])
     assert found.streams == {
         AB: Stream([4, 6], [3, 4], [4, 5]),
         BA: Stream([3], [5], [6]),
         StreamName(0, 1, 0, 1): Stream([1], [6], [7]),
+        StreamName(1, 0, 0, 1): Stream(),
     }
     assert [mark.name for mark in found.marks] == ["a", "b"]
 
@@ -37,7 +40,7 @@ def test_streams_are_named_alike_in_every_recording() -> None:
 def test_bytes_count_once_and_sequences_may_begin_again() -> None:
     first = 2**32 - 5
     data = [carried(1, 0, first + 1, 4), carried(2, 0, first + 1, 4), carried(3, 0, 0, 6), carried(4, 0, 2**32 - 2, 2)]
-    (stream,) = recording_of([carried(0, 0, first, 0), *data], []).streams.values()
+    stream = recording_of([carried(0, 0, first, 0), carried(0, 1, 0, 0), *data], []).streams[AB]
     assert stream.ends == [4, 10]
     assert [stream.received(moment) for moment in (1.9, 2, 3.9, 4)] == [0, 4, 4, 10]
     assert (stream.arrival(4), stream.arrival(5), stream.departure(10)) == (2, 4, 3)
@@ -73,7 +76,7 @@ def one_message(count: int) -> Programme:
     return {0: sending, 1: [Action({}, 0, None, 0, "began 0"), Action({AB: count}, 1.0, None, 0, "ended 0")]}
 
 
-@given(st.integers(1, FIRST_WINDOW), st.floats(0, 1), st.floats(1e3, 1e9))
+@given(st.integers(1, WINDOW), st.floats(0, 1), st.floats(1e3, 1e9))
 def test_a_message_takes_computing_its_bytes_and_a_delay(count: int, delay: float, rate: float) -> None:
     found = predict(one_message(count), LinkSpec(delay, rate))
     wire = count + HEADERS * math.ceil(count / SEGMENT)
@@ -85,15 +88,21 @@ def test_a_message_takes_computing_its_bytes_and_a_delay(count: int, delay: floa
 @given(st.integers(0, 8))
 def test_a_window_doubles_with_every_round_trip(trips: int) -> None:
     """The windows before hold 1 + 2 + ... times the first: one byte more takes another round trip."""
-    full = FIRST_WINDOW * (2**trips - 1)
+    full = WINDOW * (2**trips - 1)
     found = predict(one_message(full + 1), LinkSpec(0.5))
     assert found.seconds == pytest.approx(3.0 + 0.5 + 1.0 * trips)
     assert found.windows == pytest.approx(1.0 * trips)
 
 
+def test_a_short_message_takes_a_segment_of_the_window_unless_it_waits() -> None:
+    short = [Action({}, 0, AB, 1) for _ in range(FIRST_WINDOW + 30)]
+    passed = replay({0: short, 1: [Action({AB: n}, 0, None, 0, f"{n}") for n in (10, 11, 40)]}, LinkSpec(0.5))
+    assert [passed[1, name][0] for name in ("10", "11", "40")] == [0.5, 1.5, 1.5]
+
+
 def test_a_window_that_was_idle_begins_again() -> None:
-    sent = [Action({}, 0, AB, 3 * FIRST_WINDOW), Action({}, 1000.0, AB, 2 * FIRST_WINDOW)]
-    end = Action({AB: 5 * FIRST_WINDOW}, 0, None, 0, "end")
+    sent = [Action({}, 0, AB, 3 * WINDOW), Action({}, 1000.0, AB, 2 * WINDOW)]
+    end = Action({AB: 5 * WINDOW}, 0, None, 0, "end")
     assert replay({0: sent, 1: [end]}, LinkSpec(0.5))[1, "end"][0] == pytest.approx(1000.0 + 0.5 + 1.0)
 
 

@@ -9,7 +9,7 @@ from capc.foundation.errors import InputError
 from capc_mpc.emulated.network import LinkSpec
 from capc_mpc.modelled.programme import Programme
 from capc_mpc.modelled.recording import Mark
-from capc_mpc.modelled.replay import Path, replay
+from capc_mpc.modelled.replay import CriticalPath, replay
 
 FORMULA = "computing + messages one after another * delay + bytes that wait for each other * 8 / rate + full windows"
 _BEGAN, _ENDED = "began", "ended"
@@ -63,7 +63,7 @@ def predict(programme: Programme, spec: LinkSpec) -> Prediction:
     return sorted(found.values(), key=lambda each: each.seconds)[(len(found) - 1) // 2]
 
 
-def _between(begin: float, before: Path, end: float, after: Path) -> Prediction:
+def _between(begin: float, before: CriticalPath, end: float, after: CriticalPath) -> Prediction:
     return Prediction(
         end - begin,
         after.computing - before.computing,

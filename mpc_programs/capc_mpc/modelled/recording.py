@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from capc_mpc.emulated.link import Carried
 
 _SEQUENCES = 1 << 32
+_Key = tuple[int, int, int, int]
+"""Sender, receiver and both ports: one direction of a connection."""
 
 
 @dataclass(frozen=True, order=True)
@@ -91,25 +93,25 @@ class Recording:
 
 def recording_of(carried: Sequence[Carried], marks: Sequence[Mark]) -> Recording:
     """The run that a link recorded; bytes that were sent again count where they arrived first."""
-    names: dict[tuple[int, int, int, int], tuple[StreamName, int]] = {}
+    asked: dict[_Key, int] = {}
+    names: dict[_Key, tuple[StreamName, int]] = {}
     opened: dict[tuple[int, int], int] = {}
     streams: dict[StreamName, Stream] = {}
     for each in carried:
         key = each.sender, each.receiver, each.source_port, each.target_port
         back = each.receiver, each.sender, each.target_port, each.source_port
-        if each.payload == 0 and key not in names:
-            if back in names:
-                other = names[back][0]
-                name = StreamName(each.sender, each.receiver, other.opened_by, other.number)
-            else:
-                number = opened.get(key[:2], 0)
-                opened[key[:2]] = number + 1
-                name = StreamName(each.sender, each.receiver, each.sender, number)
-            names[key] = name, each.sequence + 1
-            streams[name] = Stream()
-        elif each.payload and key in names:
+        if each.payload:
             name, first = names[key]
             _add(streams[name], first, each)
+        elif back not in asked:
+            asked[key] = each.sequence
+        elif key not in names:
+            # A connection that nobody accepted has no number.
+            number = opened.get(back[:2], 0)
+            opened[back[:2]] = number + 1
+            for one, sequence in ((key, each.sequence), (back, asked[back])):
+                name = StreamName(one[0], one[1], each.receiver, number)
+                names[one], streams[name] = (name, sequence + 1), Stream()
     return Recording(streams, sorted(marks, key=lambda mark: mark.moment))
 
 

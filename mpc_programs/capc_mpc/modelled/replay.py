@@ -7,7 +7,8 @@ after what was sent before it; it arrives a delay after its last byte has left:
     leaves  = max(sent, window open, bytes before it have left) + 8 bytes / rate
     arrives = leaves + delay
 
-A window begins with ten segments and grows by what is acknowledged, while it is used, as TCP's does in slow start.
+A window begins with ten segments and grows by what is acknowledged, while it is used, as TCP's does in slow start. A
+message that is shorter than a segment is one, unless it waits and goes with what waits behind it.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from capc_mpc.modelled.recording import StreamName
 
 SEGMENT, HEADERS = 1448, 52
 """Bytes of a program's own in a packet, and of headers."""
-FIRST_WINDOW = 10 * SEGMENT
+FIRST_WINDOW = 10
+"""Segments."""
 _IDLE_SECONDS = 0.2
 """The least time after which a window that was not used is forgotten, beside the round trip."""
 
 
 @dataclass(frozen=True)
-class Path:
+class CriticalPath:
     """What happened one after another until a moment: its parts add up to it.
 
     Attributes:
@@ -45,9 +47,9 @@ class Path:
     sending: float = 0.0
     windows: float = 0.0
 
-    def then(self, *, computing: float = 0, delays: int = 0, sending: float = 0, windows: float = 0) -> Path:
+    def then(self, *, computing: float = 0, delays: int = 0, sending: float = 0, windows: float = 0) -> CriticalPath:
         """And after it so much."""
-        return Path(
+        return CriticalPath(
             self.computing + computing,
             self.delays + delays,
             self.sending + sending,
@@ -61,7 +63,7 @@ class _Party:
     actions: list[Action]
     next: int = 0
     moment: float = 0.0
-    path: Path = field(default_factory=Path)
+    path: CriticalPath = field(default_factory=CriticalPath)
     scheduled: bool = False
 
 
@@ -71,7 +73,7 @@ class _Piece:
 
     count: int
     moment: float
-    path: Path
+    path: CriticalPath
     used: float
 
 
@@ -97,10 +99,10 @@ class _Flow:
     flying: int = 0
     last: float = 0.0
     received: int = 0
-    arrivals: list[tuple[int, float, Path]] = field(default_factory=list)
+    arrivals: list[tuple[int, float, CriticalPath]] = field(default_factory=list)
 
 
-Passed = dict[tuple[int, str], tuple[float, Path]]
+Passed = dict[tuple[int, str], tuple[float, CriticalPath]]
 """For each party and mark, when it was passed, in seconds from the beginning, and the path to it."""
 
 
@@ -154,7 +156,7 @@ class _Replay:
         path = path.then(computing=action.seconds)
         self._at(ready + action.seconds, lambda moment: self._act(party, action, moment, path))
 
-    def _act(self, party: _Party, action: Action, moment: float, path: Path) -> None:
+    def _act(self, party: _Party, action: Action, moment: float, path: CriticalPath) -> None:
         party.moment, party.path = moment, path
         party.next += 1
         party.scheduled = False
@@ -172,40 +174,53 @@ class _Replay:
         idle = max(_IDLE_SECONDS, 4 * self._spec.delay)
         if not flow.flying and now - flow.last > idle:
             flow.window = max(FIRST_WINDOW, flow.window >> min(40, int((now - flow.last) / idle)))
+        waited = bool(flow.waiting) and flow.waiting[0].moment < now
         while flow.waiting and flow.flying < flow.window:
-            piece = flow.waiting.popleft()
-            count = min(piece.count, flow.window - flow.flying)
-            if count < piece.count:
-                flow.waiting.appendleft(replace(piece, count=piece.count - count))
-            flow.flying += count
-            flow.used = max(flow.used, flow.flying)
-            flow.last = now
-            self._send(name, flow, piece, count, now)
+            segments = flow.window - flow.flying
+            room = segments * SEGMENT if waited else min(segments * SEGMENT, flow.waiting[0].count)
+            self._send(name, flow, self._taken(flow, room), now)
 
-    def _send(self, name: StreamName, flow: _Flow, piece: _Piece, count: int, now: float) -> None:
-        """The first bytes of a piece, after what was sent before."""
-        sender, wire = self._senders[name.sender], count + HEADERS * -(-count // SEGMENT)
-        seconds = 8 * wire / self._spec.rate if self._spec.rate else 0.0
+    def _taken(self, flow: _Flow, room: int) -> list[_Piece]:
+        """The first pieces that waited, up to so many bytes; the last of them may be a part of one."""
+        taken = []
+        while room and flow.waiting:
+            piece = flow.waiting.popleft()
+            if piece.count > room:
+                flow.waiting.appendleft(replace(piece, count=piece.count - room))
+                piece = replace(piece, count=room)
+            room -= piece.count
+            taken.append(piece)
+        return taken
+
+    def _send(self, name: StreamName, flow: _Flow, pieces: list[_Piece], now: float) -> None:
+        """Pieces as one, after what was sent before."""
+        count = sum(piece.count for piece in pieces)
+        segments = -(-count // SEGMENT)
+        flow.flying += segments
+        flow.used = max(flow.used, flow.flying)
+        flow.last = now
+        seconds = 8 * (count + HEADERS * segments) / self._spec.rate if self._spec.rate else 0.0
+        sender, last = self._senders[name.sender], pieces[-1]
         sender.free = max(now, sender.free) + seconds
         sender.used += seconds
-        using = sender.used - piece.used
-        path = piece.path.then(delays=1, sending=using, windows=sender.free - piece.moment - using)
+        using = sender.used - last.used
+        path = last.path.then(delays=1, sending=using, windows=sender.free - last.moment - using)
         self._at(sender.free + self._spec.delay, lambda moment: self._arrive(name, flow, count, moment, path))
+        self._at(sender.free + 2 * self._spec.delay, lambda moment: self._acknowledged(name, flow, segments, moment))
 
-    def _arrive(self, name: StreamName, flow: _Flow, count: int, moment: float, path: Path) -> None:
+    def _arrive(self, name: StreamName, flow: _Flow, count: int, moment: float, path: CriticalPath) -> None:
         flow.received += count
         flow.arrivals.append((flow.received, moment, path))
-        self._at(moment + self._spec.delay, lambda now: self._acknowledged(name, flow, count, now))
         self._schedule(self._parties[name.receiver])
 
-    def _acknowledged(self, name: StreamName, flow: _Flow, count: int, now: float) -> None:
-        flow.flying -= count
+    def _acknowledged(self, name: StreamName, flow: _Flow, segments: int, now: float) -> None:
+        flow.flying -= segments
         if flow.window < 2 * flow.used:
-            flow.window += count
+            flow.window += segments
         self._transmit(name, flow, now)
 
 
-def _arrival(flow: _Flow, count: int) -> tuple[float, Path]:
+def _arrival(flow: _Flow, count: int) -> tuple[float, CriticalPath]:
     """When so many bytes were there, and how they came."""
     place = bisect_left(flow.arrivals, count, key=lambda arrival: arrival[0])
     _, moment, path = flow.arrivals[place]

@@ -23,9 +23,12 @@ _IFF_TUN, _IFF_NO_PI, _IFF_VNET_HDR = 0x0001, 0x1000, 0x4000
 _CHECKSUMS, _SEGMENTS_IPV4 = 1, 2
 _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCSIFMTU = 0x8914, 0x8916, 0x891C, 0x8922
 _IFF_UP = 1
-_CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+_TCP = Path("/proc/sys/net/ipv4")
 _PREFERRED = ("cubic", "reno")
 """Whatever a machine is set to, parties have what most machines have, or else its predecessor."""
+_BUFFERS = {"tcp_rmem": "4096 8388608 67108864", "tcp_wmem": "4096 8388608 67108864"}
+"""Least, first and most bytes. A window that begins small and is tuned by the kernel grows by rules that differ between
+kernels, and that no model of a protocol can know."""
 
 
 def _call(name: str, *arguments: int) -> None:
@@ -92,13 +95,20 @@ def die_with_parent() -> None:
     _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def choose_congestion_control() -> str:
-    """Has TCP of this process's namespace control congestion as most machines do; returns what it does now."""
+def set_up_tcp() -> str:
+    """Has TCP of this process's namespace control congestion as most machines do, and nothing else limit a window.
+
+    Returns:
+        What controls congestion now.
+    """
+    for name, value in _BUFFERS.items():
+        (_TCP / name).write_text(value, encoding="ascii")
+    control = _TCP / "tcp_congestion_control"
     for name in _PREFERRED:
         with suppress(OSError):
-            _CONGESTION.write_text(name, encoding="ascii")
+            control.write_text(name, encoding="ascii")
             break
-    return _CONGESTION.read_text(encoding="ascii").strip()
+    return control.read_text(encoding="ascii").strip()
 
 
 def open_tun(name: str, address: str, netmask: str, mtu: int, *, segmenting: bool) -> int:

@@ -18,12 +18,12 @@ from dataclasses import asdict, astuple, dataclass
 
 from capc_mpc.emulated import netem
 from capc_mpc.emulated.kernel import (
-    choose_congestion_control,
     enter_network,
     members,
     new_network,
     open_tun,
     own_network,
+    set_up_tcp,
 )
 from capc_mpc.emulated.link import Link, Sending
 from capc_mpc.emulated.packets import NETMASK, address
@@ -112,7 +112,7 @@ def _namespaces(parties: int) -> tuple[list[int], str]:
     for _ in range(parties):
         new_network()
         networks.append(own_network())
-        congestion = choose_congestion_control()
+        congestion = set_up_tcp()
     return networks, congestion
 
 

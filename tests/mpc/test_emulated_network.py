@@ -15,10 +15,11 @@ import pytest
 from capc.foundation.errors import InputError
 from capc_mpc.emulated import network
 from capc_mpc.emulated.network import EmulatedNetwork, LinkError, LinkSpec
+from capc_mpc.emulated.probe import ceiling, talk
 from capc_mpc.modelled.prediction import marks_of, predict
 from capc_mpc.modelled.programme import programme_of
 from capc_mpc.modelled.recording import recording_of
-from support.emulated import needs_network, talk
+from support.emulated import needs_network
 
 pytestmark = [needs_network, pytest.mark.slow]
 
@@ -160,3 +161,10 @@ def test_what_is_recorded_over_one_link_predicts_another() -> None:
         done = talk(made, 6, 200_000)
     assert predicted.messages >= 14
     assert predicted.seconds == pytest.approx(done.ended - done.began, rel=0.1)
+
+
+def test_the_link_s_own_ceiling_is_far_above_the_links_that_are_measured() -> None:
+    found = ceiling(first=True)
+    assert found.trip_seconds < 0.002
+    assert found.bits_per_second > 2e8
+    assert 0 < found.cpu_per_gigabyte < 20

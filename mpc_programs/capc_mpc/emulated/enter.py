@@ -1,21 +1,29 @@
-"""Started once for every party, with the caller's process, a namespace, and a command, which it becomes."""
+"""Started once for every party, with the caller's process, a namespace, and a command, which it becomes.
+
+Before these it is told whether the party comes before what else the machine does.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from capc_mpc.emulated.kernel import die_with_parent, enter_network
+from capc_mpc.emulated.kernel import die_with_parent, enter_network, hurry
+
+FIRST, AMONG_OTHERS = "first", "among_others"
+_PRIORITY = 1
 
 
-def main(parent: int, network: str, command: list[str]) -> None:
+def main(order: str, parent: int, network: str, command: list[str]) -> None:
     """Ends with the caller from here on, is in the namespace, and goes on as the command."""
     die_with_parent()
     if os.getppid() != parent:
         sys.exit("the process that started this party is gone")
     enter_network(network)
+    if order == FIRST:
+        hurry(os.SCHED_RR, _PRIORITY)
     os.execvp(command[0], command)  # noqa: S606  # what the caller asked for
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:])

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from capc.foundation.errors import CapcError, InputError
 from capc_mpc.emulated import packets
+from capc_mpc.emulated.enter import AMONG_OTHERS, FIRST
 from capc_mpc.emulated.link import Carried
 from capc_mpc.emulated.process import AUTO, CARRIED, KINDS, NETEM, Order
 
@@ -76,18 +77,23 @@ class EmulatedNetwork:
         spec: the link.
         recording: whether what is carried is kept, for :attr:`report`; the kernel's own link keeps nothing.
         kind: `tun`, `netem`, or `auto`: netem where the kernel has it.
+        first: parties come before whatever else the machine does, so that it does not disturb a measurement; while they
+            compute, little else runs.
 
     Processes are started by the caller, as :meth:`command` says; they end with the thread that started them, or with
     the ``with`` statement.
     """
 
-    def __init__(self, parties: int, spec: LinkSpec, *, recording: bool = False, kind: str = AUTO) -> None:
+    def __init__(
+        self, parties: int, spec: LinkSpec, *, recording: bool = False, kind: str = AUTO, first: bool = False
+    ) -> None:
         if kind not in KINDS or (recording and kind == NETEM):
             raise InputError(f"link {kind!r}: choose among {', '.join(KINDS)}; to record, tun")
         self.parties = parties
         self.spec = spec
         self._recording = recording
         self._wanted = kind
+        self._order = FIRST if first else AMONG_OTHERS
         self.report: LinkReport | None = None
 
     def __enter__(self) -> Self:
@@ -145,7 +151,7 @@ class EmulatedNetwork:
 
     def command(self, party: int, command: Sequence[str]) -> list[str]:
         """A command as it runs in a party's namespace; its process keeps its number, as if it were run itself."""
-        entering = [*_PYTHON, *_ENTER, str(os.getpid()), self._told["networks"][party]]
+        entering = [*_PYTHON, *_ENTER, self._order, str(os.getpid()), self._told["networks"][party]]
         return [*entering, *command]
 
 

@@ -19,6 +19,7 @@ from dataclasses import asdict, astuple, dataclass
 from capc_mpc.emulated import netem
 from capc_mpc.emulated.kernel import (
     enter_network,
+    hurry,
     members,
     new_network,
     open_tun,
@@ -34,7 +35,7 @@ AUTO, TUN, NETEM = KINDS = ("auto", "tun", "netem")
 _SEGMENTING_FROM = 50e6
 """From this rate on devices hand over several segments in one. Below, a burst of them would come too late in one."""
 CARRIED = struct.Struct("<ddHHHHIxxxxQ")
-_FIFO_PRIORITY = 1
+_PRIORITY = 2
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def main(text: str) -> None:
     devices = _tuns(order, networks) if kind == TUN else _cables(order, networks, files)
     if kind == TUN:
         enter_network(home)
-    _hurry()
+    # Packets do not wait for parties that compute.
+    hurry(os.SCHED_FIFO, _PRIORITY)
     print(json.dumps({"networks": files, "tcp": congestion, "kind": kind}))
     sys.stdout.flush()
     link = Link(devices, [Sending(order.rate, order.delay) for _ in devices], order.recording)
@@ -139,12 +141,6 @@ def _cables(order: Order, networks: Sequence[int], files: Sequence[str]) -> list
             netem.run(command)
         enter_network(between)
     return []
-
-
-def _hurry() -> None:
-    """Packets do not wait for parties that compute, where that may be asked for."""
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_FIFO_PRIORITY))
 
 
 def _kill_members(networks: Sequence[int]) -> None:

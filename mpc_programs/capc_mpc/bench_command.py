@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,15 +20,18 @@ from capc.cli.terminal.output import Output
 from capc.foundation.environment import missing_module
 from capc.foundation.errors import InputError
 from capc.job.keeping.files import check_folder, check_writable, write_text
-from capc_mpc.bench import forecast, tables
-from capc_mpc.bench.campaign import Campaign
-from capc_mpc.bench.document import Status, document, load, over, resumable, to_csv
+from capc_mpc.bench import forecast, links, tables, traffic
+from capc_mpc.bench.campaign import Campaign, Measure, over_loopback
+from capc_mpc.bench.document import Status, document, load, resumable, to_csv
 from capc_mpc.bench.folder import REPORT, keep, write_pages
 from capc_mpc.bench.measure import Setting
+from capc_mpc.bench.over_networks import OverNetworks, model_only
 from capc_mpc.bench.plan import ALL, PROGRAMS, QUICK, Plan, make_plan, needs_machine
 from capc_mpc.bench.rows import Row, to_json
-from capc_mpc.bench.variants import AUTO, CHOSEN, OFF, ON
-from capc_mpc.measuring.network import LAN, WAN, Network
+from capc_mpc.bench.variants import AUTO, CHOSEN, OFF, ON, Variant
+from capc_mpc.emulated.network import LinkSpec
+from capc_mpc.emulated.probe import Ceiling
+from capc_mpc.emulated.probe import ceiling as ceiling_of
 from capc_mpc.spdz.machine import the_machine
 from capc_mpc.spdz.processes import Limits
 
@@ -37,12 +40,16 @@ _DRAWS = "matplotlib"
 
 Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")]
 Csv = Annotated[str | None, typer.Option(metavar="FILE", help="Write the rows as CSV.")]
-Latency = Annotated[float | None, typer.Option(metavar="MS", help="One way, of a network to model besides LAN, WAN.")]
+Latency = Annotated[float | None, typer.Option(metavar="MS", help="One way, of a link besides the named ones.")]
 Megabits = Annotated[float, typer.Option(metavar="MBIT", help="Its bandwidth per party and second.")]
 
 
 def _axis(metavar: str, told: str) -> Any:  # noqa: ANN401 - what typer takes
     return typer.Option(metavar=metavar, help=told, rich_help_panel="What is varied: one value, or several with commas")
+
+
+def _network(name: str, told: str, metavar: str | None = None) -> Any:  # noqa: ANN401 - what typer takes
+    return typer.Option(name, metavar=metavar, help=told, rich_help_panel="Over networks")
 
 
 def bench(
@@ -65,6 +72,16 @@ def bench(
     warm_ups: Annotated[int, typer.Option(metavar="N", min=0, help="Runs before them.")] = 1,
     minutes: Annotated[float, typer.Option(metavar="MIN", min=0, help="No variant begins after that.")] = 15.0,
     seconds: Annotated[float, typer.Option(metavar="S", help="Time limit of one run.")] = 600.0,
+    measure_network: Annotated[
+        bool, _network("--measure-network", "Measure over emulated links too, and model them; needs root.")
+    ] = False,
+    record_traffic: Annotated[
+        bool, _network("--record-traffic", "Model links from traffic, without measuring over them; needs root.")
+    ] = False,
+    over: Annotated[str, _network("--links", "Which are measured, with commas.", "NAMES")] = ",".join(links.LINKS),
+    first: Annotated[
+        bool, _network("--first", "Over links, parties come before whatever else this machine does.")
+    ] = False,
     latency_ms: Latency = None,
     megabits: Megabits = 100.0,
     report: Annotated[
@@ -74,7 +91,7 @@ def bench(
     csv: Csv = None,
     json: Json = None,
 ) -> Finished:
-    """Measure programs under protocols, beside the embedded engine, and model their cost over networks.
+    """Measure programs under protocols, beside the embedded engine; over networks too, and what a model says of them.
 
     Inputs are samples, so honest-majority protocols are measured too. Everything is checked before the first run, and
     how long all will take is told. With --report each row is kept as soon as it is measured, also after Ctrl-C.
@@ -94,22 +111,56 @@ def bench(
             threads=threads,
         )
         axes |= {"party_flags": [party_flags], "compile_flags": [compile_flags]}
-        networks = _networks(latency_ms, megabits)
+        networks = links.links(latency_ms, megabits)
+        if not measure_network and not record_traffic:
+            if latency_ms is not None:
+                raise InputError("--latency-ms is of a link: give --measure-network or --record-traffic too")
+            networks = {}
+        measured = links.chosen(over, networks) if measure_network else {}
+        if latency_ms is not None and measure_network:
+            measured[links.GIVEN] = networks[links.GIVEN]
+        ceiling = ceiling_of(first=first) if networks else None
         machine = the_machine() if needs_machine(protocols) else None
         setting = Setting(machine, Limits(seconds=seconds), repeats, warm_ups, networks)
         plan = make_plan(programs.split(","), protocols, axes, machine)
         rows = resumable(folder / REPORT, setting) if folder is not None and resume else []
-        return _measure(plan, setting, rows, minutes, output, folder, csv)
+        found = _Found(plan, setting, sys.argv[1:], ceiling, measured)
+        return _measure(found, rows, minutes, output, folder, csv, first=first)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was asked for, as the document has it."""
+
+    plan: Plan
+    setting: Setting
+    command: Sequence[str]
+    ceiling: Ceiling | None
+    links: Mapping[str, LinkSpec]
+
+    def document(self, rows: Sequence[Row], status: Status, seconds: float) -> dict[str, Any]:
+        return document(rows, self.plan, self.setting, self.command, status, seconds, self.ceiling)
+
+    def measure(self, folder: Path | None, say: Callable[[str], None], *, first: bool) -> Measure:
+        if not self.setting.networks:
+            return over_loopback
+
+        def keep(variant: Variant, recorded: traffic.Traffic) -> None:
+            if folder is not None:
+                traffic.save(folder, variant, recorded)
+
+        return OverNetworks(self.links, first, say, keep)
 
 
 def _measure(
-    plan: Plan,
-    setting: Setting,
+    asked: _Found,
     rows: list[Row],
     minutes: float,
     output: Output,
     folder: Path | None,
     csv: str | None,
+    *,
+    first: bool,
 ) -> Finished:
     """Measures what the rows lack, and writes everything that was asked for, however it ends."""
 
@@ -117,21 +168,22 @@ def _measure(
         output.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def kept(rows: Sequence[Row], status: Status) -> None:
-        found = document(rows, plan, setting, sys.argv[1:], status, seconds)
+        found = asked.document(rows, status, seconds)
         output.save(found)
         if folder is not None:
             keep(folder, found)
 
-    campaign = Campaign(plan, setting, minutes, kept, say, rows=rows)
-    seconds = forecast.total(campaign.left(), setting)
+    plan, setting = asked.plan, asked.setting
+    campaign = Campaign(plan, setting, minutes, kept, say, asked.measure(folder, say, first=first), rows)
+    seconds = forecast.total(campaign.left(), setting, links=asked.links)
     say(_forecast_line(len(campaign.left()), len(rows), seconds, minutes))
     status = campaign.run()
-    show(output, campaign.rows, setting.networks)
-    found = document(campaign.rows, plan, setting, sys.argv[1:], status, seconds)
+    show(output, campaign.rows)
+    found = asked.document(campaign.rows, status, seconds)
     if csv is not None:
         write_text(to_csv(campaign.rows), Path(csv), "csv")
     if folder is not None:
-        write_pages(folder, found, campaign.rows, setting.networks)
+        write_pages(folder, found, campaign.rows)
     for variant, why in plan.left_out:
         say(f"left out: {variant.told()}: {why}")
     for line in campaign.missing():
@@ -157,15 +209,17 @@ def network(
     csv: Csv = None,
     json: Json = None,
 ) -> Finished:
-    """Model over another network what was measured before: no MP-SPDZ is needed."""
+    """Model over other links what was measured before, from the traffic beside its report: no MP-SPDZ is needed."""
     with interruptible():
         output = Output(json)
         output.check_not_input({"REPORT.json": Path(file)})
         _check_targets(None, csv, resume=False)
-        networks = _networks(latency_ms, megabits)
+        networks = links.links(latency_ms, megabits)
         found, measured = load(Path(file))
-        rows = over(measured, networks)
-        show(output, rows, networks)
+        rows = model_only(Path(file).parent, measured, networks)
+        if not any(row.predicted for row in rows):
+            raise InputError(f"{file}: no traffic was recorded beside it: bench --record-traffic --report FOLDER does")
+        show(output, rows)
         if csv is not None:
             write_text(to_csv(rows), Path(csv), "csv")
         named = {name: asdict(net) for name, net in networks.items()}
@@ -173,19 +227,27 @@ def network(
         return Finished(0)
 
 
-def show(output: Output, rows: Sequence[Row], networks: Mapping[str, Network]) -> None:
+def show(output: Output, rows: Sequence[Row]) -> None:
     """Prints the rows, a table for each size of a program."""
     for section in tables.sections(rows):
-        table = Table(title=f"{section.title}, per case", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-        table.padding = (0, 1, 0, 0)
-        for place, heading in enumerate(tables.narrow(networks)):
-            table.add_column(heading, justify="left" if place < 2 else "right")
-        for row in section.rows:
-            table.add_row(*tables.narrow_cells(row, networks))
         if section.rows:
-            output.show(table)
+            lines = [tables.narrow(section), *(tables.narrow_cells(row, section) for row in section.rows)]
+            output.show(_table(f"{section.title}, per case", lines))
+        if modelled := tables.modelled(section):
+            output.show(_table("the same over links, by the model: ms per case", modelled))
         for line in section.refused:
             output.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(title: str, lines: Sequence[Sequence[str]]) -> Table:
+    """A heading and lines, as narrow as they can be."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.padding = (0, 1, 0, 0)
+    for heading in lines[0]:
+        table.add_column(heading, justify="left" if heading in {"protocol", "TLS"} else "right")
+    for line in lines[1:]:
+        table.add_row(*line)
+    return table
 
 
 def _check_targets(folder: Path | None, csv: str | None, *, resume: bool) -> None:
@@ -246,10 +308,3 @@ def _positive(number: Decimal) -> Decimal:
     if not number.is_finite() or number <= 0:
         raise ValueError
     return number
-
-
-def _networks(latency_ms: float | None, megabits: float) -> dict[str, Network]:
-    """The networks of the model: two usual ones, and the one that was asked for."""
-    asked = Network((latency_ms or 0.0) / 1000, megabits * 1e6)
-    given = {} if latency_ms is None else {"given": asked}
-    return {"lan": LAN, "wan": WAN, **given}

@@ -12,9 +12,10 @@ from jsonschema import Draft202012Validator
 from capc import cli
 from capc_mpc import bench_command
 from capc_mpc.bench import campaign, document
+from capc_mpc.bench import measure as measuring
 from capc_mpc.bench.measure import measure
 from capc_mpc.spdz.machine import HOME_VARIABLE, Machine
-from support.mpc import ARGMAX_PARTY, machine, needs_mp_spdz
+from support.mpc import ARGMAX_PARTY, embedded_stand_in, machine, needs_mp_spdz
 
 SCHEMA = json.loads((resources.files("capc_spec") / "schemas" / "mpc_bench.schema.json").read_text("utf-8"))
 SIZES = ["--classes", "2", "--logit-bits", "8", "--vote-bits", "4"]
@@ -32,6 +33,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv(HOME_VARIABLE, str(found.home))
+    monkeypatch.setattr(measuring, "measure_at", embedded_stand_in)
     return found
 
 
@@ -49,7 +51,7 @@ def test_the_schema_is_one() -> None:
 
 @pytest.mark.slow
 def test_a_report_has_rows_tables_figures_and_csv(installed: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run([*WORDS, "--report", "out", "--csv", "rows.csv", "--latency-ms", "5"]) == 0
+    assert cli.run([*WORDS, "--report", "out", "--csv", "rows.csv"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("4 variants: about ")
     found = report()
@@ -61,14 +63,12 @@ def test_a_report_has_rows_tables_figures_and_csv(installed: Machine, capsys: py
         ("embedded", 2, True),
         ("semi2k", 2, True),
     ]
-    assert set(found["rows"][1]["network_seconds"]) == {"lan", "wan", "given"}
+    assert [(row["predicted"], row["link"]) for row in found["rows"]] == [({}, None)] * 4
     page = Path("out/README.md").read_text()
     assert "| semi2k | 2 | base, semi honest | tls | 500 | 0 % | 1 | 0.15 | 0.1 |" in page
     assert "1,000,000 / 2,000,000" in page
     figure = Path("out/argmax.svg").read_text()
-    assert all(
-        words in figure for words in ("ms per case", "bytes per case", "rounds", "lan, modelled", "wan, modelled")
-    )
+    assert all(words in figure for words in ("ms per case", "bytes per case", "rounds"))
     assert all(legend in figure for legend in ("all coalitions, semi-honest", "embedded engine"))
     lines = list(csv.DictReader(Path("rows.csv").read_text().splitlines()))
     assert [(line["protocol"], line["batch"]) for line in lines] == [
@@ -89,7 +89,7 @@ def test_the_tables_fit_eighty_columns_and_are_whole_in_a_pipe(
         assert cli.run([*WORDS, "--batch", "2"]) == 0
         lines = capsys.readouterr().out.splitlines()
         heading = next(line.split() for line in lines if "protocol" in line)
-        assert heading == ["protocol", "TLS", "ms", "±%", "set-up", "kB", "rounds", "MB", "lan", "wan", "same"]
+        assert heading == ["protocol", "TLS", "ms", "±%", "set-up", "kB", "rounds", "MB", "same"]
         (row,) = [line.split() for line in lines if line.strip().startswith("semi2k ")]
         assert (row[:4], row[5:7], row[-1]) == (["semi2k", "yes", "250", "0"], ["1,500", "7"], "yes")
         assert max(len(line) for line in lines if "─" in line or "semi2k " in line) <= 80
@@ -112,7 +112,9 @@ def test_the_tables_fit_eighty_columns_and_are_whole_in_a_pipe(
         (["--csv", "nowhere/rows.csv"], "csv = nowhere/rows.csv (--csv): the folder"),
         (["--resume"], "--resume goes on with a report: name its folder with --report"),
         (["--resume", "--report", "none"], "none/bench.json: cannot be read"),
-        (["--latency-ms", "nan"], "network: give a latency"),
+        (["--latency-ms", "nan"], "link of nan s and 100000000.0 bit/s: give at least 0 s"),
+        (["--latency-ms", "1"], "give --measure-network or --record-traffic too"),
+        (["--measure-network", "--links", "lan,moon"], "link 'moon' is unknown (--links): choose among lan, wan, slow"),
     ],
 )
 def test_everything_is_checked_before_the_first_run(
@@ -226,13 +228,10 @@ def test_the_embedded_engine_alone_needs_no_mp_spdz(
     assert cli.run([*WORDS, "--protocols", "embedded", "--batch", "1", "--json", str(file)]) == 0
     found = json.loads(file.read_text())
     Draft202012Validator(SCHEMA).validate(found)
-    assert (found["mp_spdz"], found["rows"][0]["channels"]) == (None, "one process")
+    assert (found["mp_spdz"], found["rows"][0]["channels"]) == (None, "plain")
     capsys.readouterr()
-    words = ["--latency-ms", "100", "--megabits", "8", "--json", "-"]
-    assert cli.run(["mpc", "network", str(file), *words]) == 0
-    (row,) = json.loads(capsys.readouterr().out)["rows"]
-    own = row["costs"]["bytes_sent"] / 2
-    assert row["network_seconds"]["given"] == pytest.approx(row["costs"]["seconds"] + 0.2 + own / 1e6)
+    assert cli.run(["mpc", "network", str(file)]) == 2
+    assert "no traffic was recorded beside it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": "other", "rows": []}', '{"rows": []}'])

@@ -10,12 +10,10 @@ from capc_mpc.bench import measure as measuring
 from capc_mpc.bench.measure import LONG_SECONDS, Setting, measure
 from capc_mpc.bench.rows import Once, Row, from_json, to_json
 from capc_mpc.bench.variants import PROGRAMS, Variant
-from capc_mpc.interface import steps
 from capc_mpc.interface.protocols import Adversary, Model
-from capc_mpc.measuring import embedded
-from capc_mpc.measuring.network import Network
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import Machine
+from capc_mpc.two_processes.ways import ONE_CIRCUIT, circuit_of
 from support.mpc import ARGMAX_PARTY, machine
 
 ARGMAX = Variant("argmax", "semi2k", 5, classes=3, logit_bits=8, vote_bits=4, threads=1)
@@ -24,7 +22,7 @@ ARGMAX = Variant("argmax", "semi2k", 5, classes=3, logit_bits=8, vote_bits=4, th
 @pytest.fixture
 def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return Setting(machine(tmp_path, ARGMAX_PARTY), networks={"far": Network(0.5, 8e6)})
+    return Setting(machine(tmp_path, ARGMAX_PARTY))
 
 
 def test_a_row_has_every_part_of_the_time_apart(setting: Setting) -> None:
@@ -35,7 +33,6 @@ def test_a_row_has_every_part_of_the_time_apart(setting: Setting) -> None:
     assert row.sent() == (1_000_000, 2_000_000)
     assert row.received() == (2_000_000, 1_000_000)
     assert (row.network, row.channels, row.parties) == ("loopback", "tls", 2)
-    assert row.network_seconds == {"far": pytest.approx(0.5 + 7 * 0.5 + 1.5)}
     assert row.compile > 0
     assert row.keys > 0
     assert row.joint_keys is None
@@ -107,20 +104,7 @@ def test_the_spread_is_the_distance_of_the_quartiles() -> None:
 @pytest.mark.parametrize("program", [name for name in PROGRAMS if name == "argmax" or name.startswith("label_release")])
 def test_the_embedded_engine_is_measured_and_compared_on_the_same_inputs(program: str) -> None:
     sizes = {"logit_bits": 20} if "logit_bits" in PROGRAMS[program].axes else {}
-    row = measure(Variant(program, embedded.NAME, 9, classes=3, vote_bits=16, **sizes), Setting(None, repeats=2))
-    assert (row.equal, len(row.runs), row.channels) == (True, 2, "one process")
-    assert row.costs.counts["ANDs"] == 9 * embedded.circuit_of(row.variant.step()).and_count
+    row = measure(Variant(program, ONE_CIRCUIT, 9, classes=3, vote_bits=16, **sizes), Setting(None, repeats=2))
+    assert (row.equal, len(row.runs), row.channels) == (True, 2, "plain")
+    assert row.costs.counts["ANDs"] == 9 * circuit_of(row.variant.step()).and_count
     assert sum(row.sent()) == row.costs.bytes_sent
-
-
-def test_a_wrong_output_of_the_embedded_engine_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = embedded.expected
-
-    def wrong(step: steps.Step, cases: list) -> list:
-        told = right(step, cases)
-        told[1]["vote.0"][0] ^= 1
-        return told
-
-    monkeypatch.setattr(embedded, "expected", wrong)
-    row = measure(replace(ARGMAX, protocol=embedded.NAME, threads=None), Setting(None, repeats=1, warm_ups=0))
-    assert row.equal is False

@@ -13,9 +13,9 @@ from capc_mpc.bench.rows import Once, Row
 from capc_mpc.bench.variants import PROGRAMS, Variant, matrix
 from capc_mpc.interface import steps
 from capc_mpc.interface.protocols import PROTOCOLS, Adversary, Model
-from capc_mpc.measuring import embedded
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import Machine
+from capc_mpc.two_processes.ways import ONE_CIRCUIT, ROUNDS, STASH
 from support.engines import machine_with_everything
 
 ARGMAX = Variant("argmax", "semi2k", 100, classes=10, logit_bits=37, vote_bits=16, edabits=None, threads=1)
@@ -85,7 +85,7 @@ def test_a_protocol_that_was_named_must_run_and_one_of_many_is_left_out(tmp_path
     assert {variant.protocol for variant in found.variants} == set(PROTOCOLS) - {"yao"}
     only_yao = Machine(tmp_path, "0", {"yao": tmp_path})
     assert {point.protocol for point in make_plan(["argmax"], plan.QUICK, few(), only_yao).variants} == {
-        embedded.NAME,
+        ONE_CIRCUIT,
         "yao",
     }
     with pytest.raises(InputError, match=r"mascot-party\.x is not in"):
@@ -126,3 +126,19 @@ def test_a_long_run_is_forecast_once_and_what_was_measured_corrects_the_rest() -
 @pytest.mark.parametrize(("seconds", "text"), [(12.3, "12 s"), (240, "4 min"), (7200, "2.0 h")])
 def test_times_are_told_for_people(seconds: float, text: str) -> None:
     assert forecast.told(seconds) == text
+
+
+def test_other_ways_of_the_embedded_engine_are_named(tmp_path: Path) -> None:
+    named = f"{ROUNDS},yao,{STASH}"
+    found = make_plan(["argmax", "label_release"], named, few(), machine_with_everything())
+    assert [(point.program, point.protocol) for point in found.variants if point.batch == 1] == [
+        ("argmax", ONE_CIRCUIT),
+        ("argmax", STASH),
+        ("argmax", ROUNDS),
+        ("argmax", "yao"),
+        ("label_release", ONE_CIRCUIT),
+        ("label_release", STASH),
+        ("label_release", "yao"),
+    ]
+    assert not plan.needs_machine(f"{ROUNDS},{ONE_CIRCUIT}")
+    assert plan.needs_machine(named)

@@ -1,11 +1,5 @@
-"""Costs as MP-SPDZ prints them, and the model over a network."""
+"""Costs as MP-SPDZ prints them."""
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from capc.foundation.errors import InputError
-from capc_mpc.measuring.network import Network, estimate
 from capc_mpc.spdz.costs import Costs, Phase, read_costs
 
 STREAM = """Using statistical security parameter 40
@@ -43,16 +37,3 @@ def test_costs_are_read_from_the_error_streams() -> None:
 def test_without_a_global_figure_the_parties_are_added() -> None:
     lines = [f"Time = 0.5 seconds\nData sent = {mb} MB in ~{mb} rounds\n" for mb in (1, 2)]
     assert read_costs(lines) == Costs(0.5, 3_000_000, 1, sent=(1_000_000, 2_000_000), party_seconds=(0.5, 0.5))
-
-
-@given(st.integers(0, 10**6), st.integers(0, 10**4), st.integers(2, 5))
-def test_the_model_adds_latency_for_each_round_and_time_for_each_bit(sent: int, rounds: int, parties: int) -> None:
-    network = Network(latency_seconds=0.5, bits_per_second=8.0)
-    seconds = estimate(Costs(2.0, sent * parties, rounds), parties, network)
-    assert seconds == pytest.approx(2.0 + rounds / 2 + sent)
-
-
-@pytest.mark.parametrize("values", [(-1.0, 1.0), (0.0, 0.0)])
-def test_an_impossible_network_is_refused(values: tuple[float, float]) -> None:
-    with pytest.raises(InputError, match="network"):
-        Network(*values)

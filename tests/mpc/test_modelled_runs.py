@@ -80,9 +80,9 @@ def one_message(count: int) -> Programme:
 def test_a_message_takes_computing_its_bytes_and_a_delay(count: int, delay: float, rate: float) -> None:
     found = predict(one_message(count), LinkSpec(delay, rate))
     wire = count + HEADERS * math.ceil(count / SEGMENT)
-    assert found.seconds == pytest.approx(3.0 + 8 * wire / rate + delay)
+    assert found.seconds == pytest.approx(3.0 + 8 * wire / rate + delay, abs=1e-9)
     assert (found.computing, found.messages) == (3.0, 1)
-    assert found.sending == pytest.approx(8 * wire / rate)
+    assert found.sending == pytest.approx(8 * wire / rate, abs=1e-9)
 
 
 @given(st.integers(0, 8))

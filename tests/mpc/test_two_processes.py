@@ -1,6 +1,7 @@
 """The embedded engine as two processes: its ways, over the emulated network, beside what the model says."""
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,11 @@ from capc_mpc.interface.errors import MpcError
 from capc_mpc.modelled.prediction import marks_of, predict
 from capc_mpc.modelled.programme import programme_of
 from capc_mpc.modelled.recording import Recording, recording_of
+from capc_mpc.spdz.namespaces import Namespaces
+from capc_mpc.two_processes.one_circuit import Evaluator
 from capc_mpc.two_processes.party import Measured, Task
-from capc_mpc.two_processes.placed import measure_over
+from capc_mpc.two_processes.placed import measure_at
+from capc_mpc.two_processes.vote_rounds import VoteEvaluator
 from capc_mpc.two_processes.ways import ALL_PAIRS, ONE_CIRCUIT, ROUNDS, STASH, WAYS, evaluator_of, work_of
 from support.emulated import needs_network
 from support.sizes import nightly_only, some
@@ -22,7 +26,7 @@ STEP = steps.argmax(3, 8, 4, 2)
 
 
 def task(way: str, repeats: int = 1) -> Task:
-    return Task(way, STEP.program, tuple(STEP.arguments), 1, repeats, "")
+    return Task(way, STEP.program, tuple(STEP.arguments), 1, repeats)
 
 
 def seconds(measured: Measured) -> float:
@@ -60,22 +64,41 @@ def test_what_is_recorded_over_one_link_predicts_another(way: str) -> None:
     recorded: list[Recording] = []
     for delay in (0.0, 0.01):
         with EmulatedNetwork(2, LinkSpec(delay), recording=True) as network:
-            measured = measure_over(network, task(way, 3), 60)
+            measured = measure_at(Namespaces("net", network), task(way, 3), 60)
         assert network.report is not None
         marks = marks_of(1, zip(measured.began, measured.ended, strict=True))
         recorded.append(recording_of(network.report.carried, marks))
     programme = programme_of(recorded[0], recorded[1:])
     far = LinkSpec(0.04, 2e6)
     with EmulatedNetwork(2, far) as network:
-        measured = measure_over(network, task(way, 3), 60)
+        measured = measure_at(Namespaces("net", network), task(way, 3), 60)
     assert measured.equal
     predicted, found = predict(programme, far), seconds(measured)
     assert predicted.messages == (2 * work_of(way, STEP).shape.rounds if way == ROUNDS else 2)  # type: ignore[union-attr]
     assert abs(predicted.seconds - found) < max(0.25 * found, 0.02)
 
 
+def one_more(shares: Sequence[Sequence[int]]) -> list[list[int]]:
+    return [[(int(share) + 1) % 16 for share in row] for row in shares]
+
+
+@pytest.mark.parametrize("way", [ONE_CIRCUIT, ROUNDS])
+def test_a_wrong_output_is_noticed(way: str) -> None:
+    work = work_of(way, STEP)
+    with evaluator_of(work) as evaluator:
+        assert isinstance(evaluator, VoteEvaluator | Evaluator)
+        evaluator.prepare()
+        evaluator.run()
+        if isinstance(evaluator, VoteEvaluator):
+            evaluator.votes = one_more(evaluator.votes)
+        else:
+            evaluator.evaluation = replace(evaluator.evaluation, outputs=one_more(evaluator.evaluation.outputs))
+        with pytest.raises(ValueError, match="in the clear"):
+            evaluator.check()
+
+
 @needs_network
 @pytest.mark.slow
 def test_a_process_that_fails_is_one_error_and_leaves_nothing() -> None:
     with EmulatedNetwork(2, LinkSpec()) as network, pytest.raises(MpcError, match=r"unknown.* failed: .*unknown"):
-        measure_over(network, replace(task("unknown"), program="unknown"), 60)
+        measure_at(Namespaces("net", network), replace(task("unknown"), program="unknown"), 60)

@@ -10,8 +10,8 @@ import json
 import os
 import platform
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -20,10 +20,11 @@ from typing import Any
 
 from capc.foundation.environment import installed_version
 from capc.foundation.errors import InputError
-from capc_mpc.bench.measure import Setting, modelled
+from capc_mpc.bench.measure import Setting
 from capc_mpc.bench.plan import Plan
 from capc_mpc.bench.rows import Row, from_json, to_json
-from capc_mpc.measuring.network import Network
+from capc_mpc.emulated.probe import Ceiling
+from capc_mpc.modelled.prediction import FORMULA
 from capc_mpc.spdz.checkouts import commit_of
 
 SCHEMA = "mpc_bench/v3"
@@ -49,6 +50,7 @@ def document(
     command: Sequence[str],
     status: Status,
     forecast_seconds: float,
+    ceiling: Ceiling | None = None,
 ) -> dict[str, Any]:
     """The rows as JSON, with what they were measured on, and by which command."""
     return {
@@ -65,6 +67,8 @@ def document(
         "limit_bytes": setting.limits.memory_bytes,
         "forecast_seconds": round(forecast_seconds),
         "networks": {name: asdict(network) for name, network in setting.networks.items()},
+        "formula": FORMULA,
+        "link_ceiling": None if ceiling is None else asdict(ceiling),
         "left_out": [{"variant": asdict(variant), "why": why} for variant, why in plan.left_out],
         "rows": [to_json(row) for row in rows],
     }
@@ -147,15 +151,6 @@ def resumable(file: Path, setting: Setting) -> list[Row]:
     return [row for row in rows if row.ran]
 
 
-def over(rows: Sequence[Row], networks: Mapping[str, Network]) -> list[Row]:
-    """The rows with the model's seconds over other networks, from what was measured."""
-    return [
-        replace(row, network_seconds=modelled(replace(row.costs, seconds=row.seconds), row, networks))
-        for row in rows
-        if row.costs is not None
-    ]
-
-
 def to_csv(rows: Sequence[Row]) -> str:
     """One line a row: what the variant is, and its figures, in seconds and bytes of the whole batch."""
     stream = io.StringIO()
@@ -191,6 +186,8 @@ def _flat(row: Row) -> dict[str, object]:
         "rounds": costs.rounds if costs else None,
         "bytes": costs.bytes_sent if costs else None,
         **by_party,
-        **{f"modelled_{name}_seconds": seconds for name, seconds in row.network_seconds.items()},
+        "delay_seconds": row.link.delay if row.link else None,
+        "bits_per_second": row.link.rate if row.link else None,
+        **{f"predicted_{name}_seconds": said.seconds for name, said in row.predicted.items()},
         "refused": row.refused,
     }

@@ -28,11 +28,12 @@ _MARKERS = "osD^v"
 _TIME, _BYTES, _ROUNDS = "ms per case", "bytes per case", "rounds"
 
 
-def draw(program: str, rows: Sequence[Row], folder: Path) -> Path:
+def draw(program: str, over: str, rows: Sequence[Row], folder: Path) -> Path:
     """Draws a program's rows: bars for the largest batch, or lines over the numbers of classes where there are several.
 
     Args:
         program: its name, and that of the file.
+        over: which network, where there are several: with it the file's name ends.
         rows: those that ran, over one network.
         folder: where the file goes.
 
@@ -50,7 +51,7 @@ def draw(program: str, rows: Sequence[Row], folder: Path) -> Path:
     batch = max(row.variant.batch for row in rows)
     shown = [row for row in rows if row.variant.batch == batch]
     several = len({row.variant.classes for row in shown}) > 1
-    file = folder / f"{program}.svg"
+    file = folder / f"{program}{over.replace(' ', '-')}.svg"
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": program}):
         figure = Figure(figsize=(13, 5 if several else 2.2 + 0.26 * len(shown)), layout="constrained")
         panels = figure.subplots(1, 3, sharey=not several)
@@ -58,7 +59,7 @@ def draw(program: str, rows: Sequence[Row], folder: Path) -> Path:
         for axes, measure in zip(panels, (_TIME, _BYTES, _ROUNDS), strict=True):
             (_lines if several else _bars)(axes, [(name, row, _figures(row)[measure]) for name, row in names])
             axes.set_title(measure)
-        figure.suptitle(f"{program}, batch of {batch}")
+        figure.suptitle(f"{program}{over}, batch of {batch}")
         if not several:
             _network_marks(panels[0], names)
             _explain_colours(figure, shown)
@@ -109,10 +110,11 @@ def _explain_colours(figure: Figure, rows: Sequence[Row]) -> None:
 
 def _network_marks(axes: Axes, rows: Sequence[tuple[str, Row]]) -> None:
     """The model's times over networks, beside the measured bars."""
-    networks = list(rows[0][1].network_seconds)
+    networks = dict.fromkeys(network for _, row in rows for network in row.predicted)
     for network, marker in zip(networks, _MARKERS, strict=False):
-        times = [1000 * row.network_seconds[network] / row.variant.batch for _, row in rows]
-        names = [name for name, _ in rows]
+        said = [(name, row) for name, row in rows if network in row.predicted]
+        times = [1000 * row.predicted[network].seconds / row.variant.batch for _, row in said]
+        names = [name for name, _ in said]
         axes.plot(times, names, marker, color="black", markersize=4, label=f"{network}, modelled")
     if networks:
         axes.legend(fontsize="small")

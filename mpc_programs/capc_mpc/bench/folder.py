@@ -14,11 +14,9 @@ from capc_mpc.bench.figures import draw
 from capc_mpc.bench.rows import Row
 from capc_mpc.bench.tables import markdown, sections
 from capc_mpc.bench.variants import PROGRAMS
-from capc_mpc.measuring.network import Network
 from capc_mpc.spdz.site import LOOPBACK
 
 REPORT = "bench.json"
-_MODEL = "seconds over loopback + rounds * latency + bytes of one party / bandwidth"
 
 
 def keep(folder: Path, found: Mapping[str, Any]) -> None:
@@ -34,21 +32,22 @@ def keep(folder: Path, found: Mapping[str, Any]) -> None:
     write_text(json.dumps(found, indent=1) + "\n", folder / REPORT, "report")
 
 
-def write_pages(folder: Path, found: Mapping[str, Any], rows: Sequence[Row], networks: Mapping[str, Network]) -> None:
+def write_pages(folder: Path, found: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Writes what people look at, from the rows of a document that has been kept.
 
     Raises:
         InputError: the disk refused, or matplotlib is not installed.
     """
     write_text(to_csv(rows), folder / "bench.csv", "report")
-    parts = [part for part in _head(found, networks) if part]
-    drawn = {name: draw(name, mine, folder) for name in _programs(rows) if (mine := _drawable(rows, name))}
+    parts = [part for part in _head(found) if part]
     for name in _programs(rows):
         parts.append(f"## {name}")
-        if name in drawn:
-            parts.append(f"![{name}: time, bytes and rounds]({drawn[name].name})")
+        for network, mine in _drawable(rows, name).items():
+            over = "" if network == LOOPBACK.name else f" over {network}"
+            file = draw(name, over, mine, folder)
+            parts.append(f"![{name}{over}: time, bytes and rounds]({file.name})")
         for section in sections([row for row in rows if _program(row) == name]):
-            parts += [f"### {section.title}", markdown(section, networks)]
+            parts += [f"### {section.title}", markdown(section)]
     write_text("\n\n".join(parts) + "\n", folder / "README.md", "report")
 
 
@@ -61,17 +60,37 @@ def _programs(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(map(_program, rows)))
 
 
-def _drawable(rows: Sequence[Row], program: str) -> list[Row]:
-    return [row for row in rows if _program(row) == program and row.ran and row.network == LOOPBACK.name]
+def _drawable(rows: Sequence[Row], program: str) -> dict[str, list[Row]]:
+    """The rows that ran, by network."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if _program(row) == program and row.ran:
+            found.setdefault(row.network, []).append(row)
+    return found
 
 
-def _head(found: Mapping[str, Any], networks: Mapping[str, Network]) -> list[str]:
+def _over_networks(found: Mapping[str, Any]) -> list[str]:
+    """What is said of links and of the model, where there are any."""
+    if not any(row["predicted"] or row["link"] for row in found["rows"]):
+        return []
+    parts = [
+        f"Over a link, which is emulated between namespaces of the network, the model says: {found['formula']}. Its "
+        "parts are those of the longest chain of messages that wait for each other, from traffic that was recorded "
+        "over links without a rate; by how much it misses the measurement stands beside it."
+    ]
+    ceiling = found["link_ceiling"]
+    if ceiling is not None:
+        parts.append(
+            f"Without delay and rate the emulated link carries {ceiling['bits_per_second'] / 1e9:.1f} Gbit/s, takes "
+            f"{1e6 * ceiling['trip_seconds']:.0f} us for a round trip, and computes "
+            f"{ceiling['cpu_per_gigabyte']:.1f} s for a gigabyte."
+        )
+    return parts
+
+
+def _head(found: Mapping[str, Any]) -> list[str]:
     machine = found["machine"]
     state = "" if found["status"] == Status.COMPLETE else f" **Not whole: {found['status'].replace('_', ' ')}.**"
-    modelled = "; ".join(
-        f"{name} has {1000 * net.latency_seconds:g} ms one way and {net.bits_per_second / 1e6:g} Mbit/s"
-        for name, net in networks.items()
-    )
     entries = [(entry["variant"], entry["why"]) for entry in found["left_out"]]
     names = dict.fromkeys((variant["program"], variant["protocol"], why) for variant, why in entries)
     left_out = [f"- {program} {protocol}: {why}" for program, protocol, why in names]
@@ -86,6 +105,6 @@ def _head(found: Mapping[str, Any], networks: Mapping[str, Network]) -> list[str
         f"the first input to the last output, preprocessing included; starting, connecting and handshakes are the "
         "set-up, and compiling and keys stand apart. Bytes are as the engine counts them, without what TLS and TCP "
         "add.",
-        f"Over a network times are modelled as {_MODEL}: {modelled}." if networks else "",
+        *_over_networks(found),
         "\n".join(["Not measured, since it cannot run:", *left_out]) if left_out else "",
     ]

@@ -6,18 +6,20 @@ A forecast decides nothing that is measured; it tells people whether to wait.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from statistics import median
 
 from capc_mpc.bench.measure import LONG_SECONDS, Setting
 from capc_mpc.bench.rows import Row
+from capc_mpc.bench.traffic import DELAY
 from capc_mpc.bench.variants import Variant
+from capc_mpc.emulated.network import LinkSpec
 from capc_mpc.interface.protocols import protocol_named
 from capc_mpc.interface.steps import Step, parse
-from capc_mpc.measuring import embedded
 from capc_mpc.measuring.evidence import folder
 from capc_mpc.spdz.compiling import default_cache, is_compiled
+from capc_mpc.two_processes.ways import WAYS, ands, messages
 
 _START_SECONDS = 0.3
 """Of one run: processes, connecting, keys."""
@@ -27,6 +29,8 @@ _BASE_CASES = 10
 _EMBEDDED_SECONDS, _EMBEDDED_PER_CASE = 0.1, 0.0005
 _UNKNOWN_SECONDS = 20.0
 """Of a recorded batch under a protocol that has no record."""
+_UNKNOWN_ROUNDS = 100.0
+_RECORDINGS = 4
 Recorded = tuple[Step, dict[str, float]]
 
 
@@ -49,7 +53,7 @@ def _bits(step: Step) -> int:
 def seconds_of_a_run(variant: Variant) -> float:
     """One run without start-up: that on record, by the number of cases and the bits of one."""
     step = variant.step()
-    if variant.protocol == embedded.NAME:
+    if variant.protocol in WAYS:
         return _EMBEDDED_SECONDS + _EMBEDDED_PER_CASE * step.batch
     records = _records().get(step.program, [])
     near = min(records, key=lambda record: abs(_bits(record[0]) - _bits(step)), default=None)
@@ -70,7 +74,7 @@ def forecast(variant: Variant, setting: Setting, factor: float = 1.0) -> float:
     once = factor * seconds_of_a_run(variant)
     runs = 1 if once > LONG_SECONDS else setting.repeats + setting.warm_ups
     least = min(once, setting.limits.seconds)
-    if variant.protocol == embedded.NAME:
+    if variant.protocol in WAYS:
         return runs * least
     return runs * (least + _START_SECONDS) + _compiling(variant, setting)
 
@@ -98,6 +102,38 @@ def told(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def total(variants: Sequence[Variant], setting: Setting, factor: float = 1.0) -> float:
-    """Seconds for all of them."""
-    return sum(forecast(variant, setting, factor) for variant in variants)
+def over_links(variant: Variant, setting: Setting, links: Mapping[str, LinkSpec], factor: float = 1.0) -> float:
+    """Seconds for the rows of a variant over links, and for recording its traffic, by rounds and bytes on record."""
+    if not setting.networks:
+        return 0.0
+    once = factor * seconds_of_a_run(variant)
+    rounds, sent = _rounds_and_bytes(variant)
+    recorded = _RECORDINGS * (once + _START_SECONDS) + rounds * DELAY
+    runs = setting.repeats + setting.warm_ups
+    times = [once + rounds * spec.delay + (8 * sent / spec.rate if spec.rate else 0) for spec in links.values()]
+    limit = setting.limits.seconds
+    measured = sum((1 if time > LONG_SECONDS else runs) * (min(time, limit) + _START_SECONDS) for time in times)
+    return recorded + measured
+
+
+def _rounds_and_bytes(variant: Variant) -> tuple[float, float]:
+    """Of one run: rounds, and bytes of one party; on record, by the number of cases."""
+    step = variant.step()
+    if variant.protocol in WAYS:
+        return messages(variant.protocol, step), 32 * ands(variant.protocol, step)
+    file = folder() / f"{step.program}.json"
+    entry = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"runs": {}, "arguments": []}
+    run = entry["runs"].get(variant.protocol)
+    if run is None:
+        return _UNKNOWN_ROUNDS, 0.0
+    recorded = max(parse(step.program, entry["arguments"]).batch, 1)
+    return run["costs"]["rounds"], run["costs"]["bytes_sent"] / 2 * step.batch / recorded
+
+
+def total(
+    variants: Sequence[Variant], setting: Setting, factor: float = 1.0, links: Mapping[str, LinkSpec] | None = None
+) -> float:
+    """Seconds for all of them, over loopback and over links."""
+    return sum(
+        forecast(variant, setting, factor) + over_links(variant, setting, links or {}, factor) for variant in variants
+    )

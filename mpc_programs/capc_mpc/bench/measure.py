@@ -11,19 +11,21 @@ from capc.foundation.errors import InputError
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc_mpc.bench.rows import Once, Row
 from capc_mpc.bench.variants import Variant
+from capc_mpc.emulated.network import LinkSpec
 from capc_mpc.interface.encoding import FullCase
 from capc_mpc.interface.errors import MpcError
 from capc_mpc.interface.expected import learnt_as_expected
-from capc_mpc.interface.protocols import Adversary, Model, protocol_named
+from capc_mpc.interface.protocols import Adversary, Channels, Model, protocol_named
 from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.interface.steps import Step
-from capc_mpc.measuring import embedded
-from capc_mpc.measuring.network import Network, estimate
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import Machine
 from capc_mpc.spdz.processes import Limits, end_all
 from capc_mpc.spdz.running import Around, run
 from capc_mpc.spdz.site import LOOPBACK, Site
+from capc_mpc.two_processes.party import Measured, Task
+from capc_mpc.two_processes.placed import measure_at
+from capc_mpc.two_processes.ways import WAYS, ands, messages
 from capc_spec.registry import TAGS
 
 LONG_SECONDS = 20.0
@@ -39,14 +41,14 @@ class Setting:
         limits: of one run.
         repeats: runs that count.
         warm_ups: runs before them, which fill caches and compile.
-        networks: to model.
+        networks: to model, where traffic is recorded.
     """
 
     machine: Machine | None
     limits: Limits = field(default_factory=Limits)
     repeats: int = 3
     warm_ups: int = 1
-    networks: Mapping[str, Network] = field(default_factory=dict)
+    networks: Mapping[str, LinkSpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ def blank(variant: Variant, site: Site = LOOPBACK) -> Row:
     Raises:
         InputError: the protocol has not as many parties as the program needs.
     """
-    if variant.protocol == embedded.NAME:
-        return Row(variant, site.name, 2, Model.BASE, Adversary.SEMI_HONEST, "one process")
+    if variant.protocol in WAYS:
+        return Row(variant, site.name, 2, Model.BASE, Adversary.SEMI_HONEST, Channels.PLAIN)
     protocol = protocol_named(variant.protocol)
     parties = protocol.parties_for(variant.step().parties)
     return Row(variant, site.name, parties, protocol.model, protocol.adversary, protocol.channels)
@@ -87,6 +89,8 @@ def measure(variant: Variant, setting: Setting, site: Site = LOOPBACK) -> Row:
     warm: list[_Ran] = []
     runs: list[_Ran] = []
     try:
+        if variant.protocol in WAYS:
+            return _embedded(row, variant, setting, site)
         for _ in range(setting.warm_ups):
             warm.append(_run(variant, setting, site))
             if warm[-1].once.seconds > LONG_SECONDS:
@@ -97,10 +101,10 @@ def measure(variant: Variant, setting: Setting, site: Site = LOOPBACK) -> Row:
             runs.append(_run(variant, setting, site))
     except (InputError, MpcError) as error:
         return replace(row, refused=str(error))
-    return _filled(row, setting, warm, runs)
+    return _filled(row, warm, runs)
 
 
-def _filled(row: Row, setting: Setting, warm: Sequence[_Ran], runs: Sequence[_Ran]) -> Row:
+def _filled(row: Row, warm: Sequence[_Ran], runs: Sequence[_Ran]) -> Row:
     costs = sorted((ran.costs for ran in runs), key=lambda costs: costs.seconds)[(len(runs) - 1) // 2]
     arounds = [ran.around for ran in runs if ran.around is not None]
     joint = next((ran.once.seconds for ran in warm if _made_keys(ran)), None)
@@ -113,15 +117,7 @@ def _filled(row: Row, setting: Setting, warm: Sequence[_Ran], runs: Sequence[_Ra
         warm_ups=len(warm),
         runs=tuple(ran.once for ran in runs),
         costs=costs,
-        network_seconds=modelled(
-            replace(costs, seconds=median(ran.once.seconds for ran in runs)), row, setting.networks
-        ),
     )
-
-
-def modelled(costs: Costs, row: Row, networks: Mapping[str, Network]) -> dict[str, float]:
-    """The model's seconds over each network, by its name."""
-    return {name: estimate(costs, row.parties, network) for name, network in networks.items()}
 
 
 def _made_keys(ran: _Ran) -> bool:
@@ -132,8 +128,6 @@ def _run(variant: Variant, setting: Setting, site: Site) -> _Ran:
     """One run of all threads, at once."""
     steps = variant.parts()
     cases = [sample_cases(step, XofSource(fresh_seed(), TAGS["mpc-bench"])) for step in steps]
-    if variant.protocol == embedded.NAME:
-        return _embedded(steps[0], cases[0])
     if len(steps) == 1:
         return _spdz(variant, steps[0], cases[0], setting, site)
     with ThreadPoolExecutor(len(steps)) as pool:
@@ -163,9 +157,43 @@ def _spdz(variant: Variant, step: Step, cases: list[FullCase], setting: Setting,
     return _Ran(learnt_as_expected(step, done.cases, done.learnt), once, costs, around)
 
 
-def _embedded(step: Step, cases: list[FullCase]) -> _Ran:
-    equal, costs = embedded.run_embedded(step, cases)
-    return _Ran(equal, Once(costs.seconds, None, None, None, costs.sent, (None, None)), costs)
+def run_once(variant: Variant, setting: Setting, site: Site) -> tuple[float, ...]:
+    """Seconds that each party of MP-SPDZ timed in one run of a variant of one thread.
+
+    Raises:
+        InputError, MpcError: it does not run.
+    """
+    return _run(variant, setting, site).costs.party_seconds
+
+
+def task_of(variant: Variant, warm_ups: int, repeats: int) -> Task:
+    """What two processes of the embedded engine do."""
+    step = variant.step()
+    return Task(variant.protocol, step.program, tuple(step.arguments), warm_ups, repeats)
+
+
+def _embedded(row: Row, variant: Variant, setting: Setting, site: Site) -> Row:
+    """Two processes that do all batches, one after another.
+
+    Raises:
+        MpcError: one of them failed.
+    """
+    runs = setting.warm_ups + setting.repeats
+    done = measure_at(site, task_of(variant, setting.warm_ups, setting.repeats), runs * setting.limits.seconds)
+    onces = _onces(done)
+    step, seconds = variant.step(), median(once.seconds for once in onces)
+    counts = {"ANDs": ands(variant.protocol, step)}
+    rounds = messages(variant.protocol, step)
+    costs = Costs(seconds, sum(done.sent), rounds, counts=counts, sent=done.sent, party_seconds=(seconds, seconds))
+    return replace(row, equal=done.equal, warm_ups=setting.warm_ups, runs=onces, costs=costs)
+
+
+def _onces(done: Measured) -> tuple[Once, ...]:
+    times = zip(done.began, done.ended, done.offline, strict=True)
+    return tuple(
+        Once(ended - began, done.set_up, ended - began, offline, done.sent, done.peak)
+        for began, ended, offline in times
+    )
 
 
 def _together(parts: Sequence[_Ran]) -> _Ran:

@@ -9,8 +9,8 @@ from capc.foundation.errors import InputError
 from capc_mpc.bench import variants as points
 from capc_mpc.bench.variants import Variant
 from capc_mpc.interface.protocols import PROTOCOLS, protocol_named
-from capc_mpc.measuring import embedded
 from capc_mpc.spdz.machine import Machine
+from capc_mpc.two_processes.ways import WAYS
 
 QUICK, ALL = "quick", "all"
 _QUICK = ("semi2k", "spdz2k", "semi-bin", "yao", "replicated-ring", "malicious-rep-ring", "replicated-bin")
@@ -40,7 +40,8 @@ def make_plan(
     Args:
         programs: their names, or `all`.
         protocols: names with commas, `quick` or `all`; the last two mean those of them that are installed. `embedded`
-            alone is this project's own engine, which otherwise stands beside the others.
+            alone is this project's own engine, which otherwise stands beside the others, in its first way if none of
+            the others is named.
         axes: values for axes of the matrix.
         machine: the MP-SPDZ; None if :func:`needs_machine` says that none is needed.
 
@@ -49,10 +50,9 @@ def make_plan(
             a size is outside of a program's limits, or a flag is the runner's.
     """
     named = protocols not in {QUICK, ALL}
-    chosen = [] if machine is None else protocols.split(",") if named else _installed(machine, protocols)
-    chosen = [name for name in chosen if name != embedded.NAME]
+    chosen = protocols.split(",") if named or machine is None else _installed(machine, protocols)
     for name in chosen:
-        if machine is not None:
+        if name not in WAYS and machine is not None:
             machine.party_program(protocol_named(name).program)
     wanted = list(points.PROGRAMS) if list(programs) == [ALL] else list(programs)
     kept, left_out = [], []
@@ -71,7 +71,7 @@ def make_plan(
 
 def needs_machine(protocols: str) -> bool:
     """Whether a command line asks for more than this project's own engine."""
-    return set(protocols.split(",")) != {embedded.NAME}
+    return not set(protocols.split(",")) <= set(WAYS)
 
 
 def _installed(machine: Machine, word: str) -> list[str]:
@@ -95,7 +95,7 @@ def _obstacle(variant: Variant) -> str | None:
     if (variant.threads or 1) > variant.batch:
         raise InputError(f"{variant.told()}: there are more threads than cases (--threads)")
     variant.choices()
-    if variant.protocol == embedded.NAME:
+    if variant.protocol in WAYS:
         return None
     try:
         protocol_named(variant.protocol).parties_for(variant.step().parties)

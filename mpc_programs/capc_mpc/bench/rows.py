@@ -8,6 +8,7 @@ from typing import Any
 
 from capc_mpc.bench.variants import Variant
 from capc_mpc.interface.protocols import Adversary, Model
+from capc_mpc.modelled.prediction import Prediction
 from capc_mpc.spdz.costs import Costs, Phase
 
 
@@ -33,6 +34,29 @@ class Once:
 
 
 @dataclass(frozen=True)
+class Link:
+    """Over which emulated link a row was measured, and what that link did besides.
+
+    Attributes:
+        delay: seconds one way, as asked for.
+        rate: bits a second that each party can send, as asked for; None for no limit.
+        kind: `tun` or `netem`.
+        tcp: what controlled congestion.
+        first: whether parties came before whatever else the machine did.
+        late: seconds by which packets came later than asked, on average.
+        cpu: seconds of the link's own process, in all runs of the row.
+    """
+
+    delay: float
+    rate: float | None
+    kind: str
+    tcp: str
+    first: bool
+    late: float
+    cpu: float
+
+
+@dataclass(frozen=True)
 class Row:
     """What one variant cost over one network, or why it did not run.
 
@@ -42,7 +66,7 @@ class Row:
         parties: of the run.
         model: what the protocol withstands; the embedded engine is two-party and of the base model.
         adversary: what corrupted parties may do.
-        channels: of :class:`capc_mpc.interface.protocols.Channels`, or `one process`.
+        channels: of :class:`capc_mpc.interface.protocols.Channels`.
         equal: whether every party learnt what the reference says, and nothing else, each time; None if it did not run.
         compile: what compiling took, or the embedded engine's plan of the circuit; None where it is not known apart.
         keys: what keys and certificates of all parties take, the median of the runs.
@@ -51,7 +75,9 @@ class Row:
         warm_ups: runs before the first that counts.
         runs: those that count.
         costs: of the run with the median time, with its counts and rounds; None if it did not run.
-        network_seconds: by the network's name, by the cost model.
+        predicted: by the name of a link, what the model says of it: of all that were asked for in the row over
+            loopback, and of its own in another row; nothing where no traffic was recorded.
+        link: over which it ran; None over loopback.
         refused: why it did not run, else None.
     """
 
@@ -68,7 +94,8 @@ class Row:
     warm_ups: int = 0
     runs: tuple[Once, ...] = ()
     costs: Costs | None = None
-    network_seconds: dict[str, float] = field(default_factory=dict)
+    predicted: dict[str, Prediction] = field(default_factory=dict)
+    link: Link | None = None
     refused: str | None = None
 
     @property
@@ -89,6 +116,12 @@ class Row:
             return 0.0
         lower, _, upper = quantiles(times, n=4, method="inclusive")
         return (upper - lower) / self.seconds
+
+    @property
+    def off(self) -> float | None:
+        """By which part of the measurement the model misses it; None where it says nothing."""
+        said = self.predicted.get(self.network)
+        return None if said is None or not self.ran else said.seconds / self.seconds - 1
 
     def median_of(self, part: str) -> float | None:
         """The median of `setup`, `online` or `offline`; None if a run does not tell it."""
@@ -131,6 +164,8 @@ def from_json(entry: dict[str, Any]) -> Row:
             "adversary": Adversary(entry["adversary"]),
             "runs": tuple(_once(run) for run in entry["runs"]),
             "costs": None if entry["costs"] is None else _costs(entry["costs"]),
+            "predicted": {name: Prediction(**each) for name, each in entry["predicted"].items()},
+            "link": None if entry["link"] is None else Link(**entry["link"]),
         }
     )
 

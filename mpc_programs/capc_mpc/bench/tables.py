@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from capc_mpc.bench.links import told
 from capc_mpc.bench.rows import Row
 from capc_mpc.bench.variants import PROGRAMS, Variant
+from capc_mpc.emulated.network import LinkSpec
 from capc_mpc.interface.protocols import Channels
-from capc_mpc.measuring import embedded
-from capc_mpc.measuring.network import Network
+from capc_mpc.two_processes.ways import WAYS
 
 _TLS = {Channels.TLS: "yes", Channels.PARTLY_TLS: "partly", Channels.PLAIN: "no"}
 _NOTHING = "-"
@@ -47,7 +48,7 @@ def sections(rows: Sequence[Row]) -> list[Section]:
 
 def _common(row: Row) -> str:
     sized = _sized(row.variant)
-    return f"{sized} over {row.network}"
+    return f"{sized} over {row.network}" + (f" ({told(LinkSpec(row.link.delay, row.link.rate))})" if row.link else "")
 
 
 def _sized(variant: Variant) -> str:
@@ -67,12 +68,35 @@ def label(row: Row) -> str:
     return " ".join(word for word in [*words[1:], own] if word and not word.startswith("B="))
 
 
-def narrow(networks: Mapping[str, Network]) -> list[str]:
-    """Headings of the table for a terminal; :func:`narrow_cells` gives its cells. The networks are modelled."""
-    return ["protocol", "TLS", "ms", "±%", "set-up", "kB", "rounds", "MB", *networks, "same"]
+def _modelled(section: Section, unit: str) -> dict[str, Callable[[Row], str]]:
+    """The columns of what the model says: of the network of the section, or of others; none where it says nothing."""
+    names = dict.fromkeys(name for row in section.rows for name in row.predicted)
+
+    def said(name: str) -> Callable[[Row], str]:
+        return lambda row: _each(row, row.predicted[name].seconds) if name in row.predicted else _NOTHING
+
+    found = {f"{name}{unit}": said(name) for name in names}
+    if _over_link(section):
+        return {**{f"model{unit}": cell for cell in found.values()}, "off %": _off}
+    return found
 
 
-def narrow_cells(row: Row, networks: Mapping[str, Network]) -> list[str]:
+def _each(row: Row, seconds: float) -> str:
+    return number(1000 * seconds / row.variant.batch)
+
+
+def _off(row: Row) -> str:
+    """By how much the model misses the measurement."""
+    return _NOTHING if row.off is None else f"{100 * row.off:+.0f}"
+
+
+def narrow(section: Section) -> list[str]:
+    """Headings of the table for a terminal; :func:`narrow_cells` gives its cells."""
+    modelled = _modelled(section, "") if _over_link(section) else {}
+    return ["protocol", "TLS", "ms", "±%", "set-up", "kB", "rounds", "MB", *modelled, "same"]
+
+
+def narrow_cells(row: Row, section: Section) -> list[str]:
     """One line: milliseconds and kilobytes for each case, set-up in ms and memory in MB of a run."""
     batch = row.variant.batch
     costs = row.costs
@@ -85,9 +109,17 @@ def narrow_cells(row: Row, networks: Mapping[str, Network]) -> list[str]:
         number(costs.bytes_sent / batch / 1000 if costs else None),
         number(costs.rounds if costs else None),
         number(row.peak(), 1e-6),
-        *(number(1000 * row.network_seconds[name] / batch) for name in networks),
+        *(cell(row) for cell in (_modelled(section, "") if _over_link(section) else {}).values()),
         "yes" if row.equal else "NO",
     ]
+
+
+def modelled(section: Section) -> list[list[str]]:
+    """What the model says of rows over loopback, over links: a heading and lines; nothing if it says nothing."""
+    columns = {} if _over_link(section) else _modelled(section, "")
+    if not columns:
+        return []
+    return [["protocol", *columns], *([label(row), *(cell(row) for cell in columns.values())] for row in section.rows)]
 
 
 def number(value: float | None, unit: float = 1.0) -> str:
@@ -127,19 +159,36 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
 }
 
 
-def markdown(section: Section, networks: Mapping[str, Network]) -> str:
+def markdown(section: Section) -> str:
     """A section as a table of all columns, and what did not run."""
-    names = [*_COLUMNS, *(f"{name}, ms each (model)" for name in networks), "as the reference"]
-    lines = [names, ["---"] * len(names), *(_cells(row, networks) for row in section.rows)]
+    columns = {**_COLUMNS, **_modelled(section, ", ms each (model)"), **(_PARTS if _over_link(section) else {})}
+    names = [*columns, "as the reference"]
+    lines = [names, ["---"] * len(names)]
+    lines += [[*(cell(row) for cell in columns.values()), "yes" if row.equal else "NO"] for row in section.rows]
     table = ["\n".join(f"| {' | '.join(line)} |" for line in lines)] if section.rows else []
     return "\n\n".join([*table, *section.refused])
 
 
-def _cells(row: Row, networks: Mapping[str, Network]) -> list[str]:
-    modelled = [number(1000 * row.network_seconds[name] / row.variant.batch) for name in networks]
-    return [*(cell(row) for cell in _COLUMNS.values()), *modelled, "yes" if row.equal else "NO"]
+def _over_link(section: Section) -> bool:
+    return any(row.link for row in section.rows)
+
+
+def _parts(row: Row) -> str:
+    """The model's parts, in the order of its formula."""
+    said = row.predicted.get(row.network)
+    if said is None or row.link is None:
+        return _NOTHING
+    delays = f"{said.messages} * {number(said.delay, 1000)}"
+    return " + ".join([number(said.computing, 1000), delays, number(said.sending, 1000), number(said.windows, 1000)])
+
+
+_PARTS: dict[str, Callable[[Row], str]] = {
+    "its parts, ms": _parts,
+    "link late, us": lambda row: number(row.link.late, 1e6) if row.link else _NOTHING,
+    "link CPU, s": lambda row: number(row.link.cpu) if row.link else _NOTHING,
+}
 
 
 def is_embedded(row: Row) -> bool:
     """Whether a row is of this project's own engine."""
-    return row.variant.protocol == embedded.NAME
+    return row.variant.protocol in WAYS

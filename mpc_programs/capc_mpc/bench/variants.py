@@ -13,8 +13,8 @@ from capc.foundation.errors import InputError
 from capc_mpc.interface import steps
 from capc_mpc.interface.protocols import Domain, protocol_named
 from capc_mpc.interface.steps import Step
-from capc_mpc.measuring import embedded
 from capc_mpc.spdz.tuning import Choices, can_choose_edabits
+from capc_mpc.two_processes.ways import ONE_CIRCUIT, WAYS, obstacle
 
 AUTO, ON, OFF = "auto", "on", "off"
 _EDABITS = {AUTO: None, ON: True, OFF: False}
@@ -26,7 +26,7 @@ class Variant:
 
     Attributes:
         program: a name of ``PROGRAMS``.
-        protocol: of the table, or `embedded`.
+        protocol: of the table, or one of the embedded engine's ways.
         batch: cases.
         classes: C, or labels of a multi-label query.
         answering: K.
@@ -223,7 +223,7 @@ def matrix(programs: Sequence[str], protocols: Sequence[str], axes: Mapping[str,
 
     Args:
         programs: names of ``PROGRAMS``.
-        protocols: names of the table of protocols.
+        protocols: names of the table of protocols, and ways of the embedded engine besides the first.
         axes: values for some of ``SIZES`` and ``CHOSEN``; the others have their defaults.
 
     Raises:
@@ -235,11 +235,12 @@ def matrix(programs: Sequence[str], protocols: Sequence[str], axes: Mapping[str,
         program = program_named(name)
         own = ["batch", *(axis for axis in SIZES if axis in program.axes)]
         for point in product(*(values[axis] for axis in own)):
-            sized = _with(Variant(name, embedded.NAME, 1), dict(zip(own, point, strict=True)))
-            if embedded.circuit_of(sized.step()) is not None:
-                found[sized] = None
+            sized = _with(Variant(name, ONE_CIRCUIT, 1), dict(zip(own, point, strict=True)))
+            for way in WAYS:
+                if (way == ONE_CIRCUIT or way in protocols) and obstacle(way, sized.step()) is None:
+                    found[replace(sized, protocol=way)] = None
             for protocol in protocols:
-                if protocol_named(protocol).domain in program.domains:
+                if protocol not in WAYS and protocol_named(protocol).domain in program.domains:
                     found |= dict.fromkeys(_chosen(replace(sized, protocol=protocol), values))
     return list(found)
 

@@ -13,6 +13,7 @@ from capc_mpc.modelled.replay import CriticalPath, replay
 
 FORMULA = "computing + messages one after another * delay + bytes that wait for each other * 8 / rate + full windows"
 _BEGAN, _ENDED = "began", "ended"
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Prediction:
     Attributes:
         seconds: in all.
         computing: of the parties, one after another.
-        messages: how many delays of the link, one after another.
+        messages: how many of the link's delays, one after another.
+        delay: one of these.
         sending: while bytes left their sender, those of one party at a time.
         windows: while a window of TCP was full, before it had grown.
     """
@@ -30,6 +32,7 @@ class Prediction:
     seconds: float
     computing: float
     messages: int
+    delay: float
     sending: float
     windows: float
 
@@ -55,7 +58,7 @@ def predict(programme: Programme, spec: LinkSpec) -> Prediction:
         name, _, number = mark.partition(" ")
         if name == _ENDED:
             begin, before = passed[party, f"{_BEGAN} {number}"]
-            made = _between(begin, before, end, after)
+            made = _between(begin, before, end, after, spec.delay)
             if number not in found or made.seconds > found[number].seconds:
                 found[number] = made
     if not found:
@@ -63,11 +66,20 @@ def predict(programme: Programme, spec: LinkSpec) -> Prediction:
     return sorted(found.values(), key=lambda each: each.seconds)[(len(found) - 1) // 2]
 
 
-def _between(begin: float, before: CriticalPath, end: float, after: CriticalPath) -> Prediction:
+def _between(begin: float, before: CriticalPath, end: float, after: CriticalPath, delay: float) -> Prediction:
+    """Parts to the nanosecond: they are sums and differences of moments."""
     return Prediction(
-        end - begin,
-        after.computing - before.computing,
+        round(end - begin, _DIGITS),
+        round(after.computing - before.computing, _DIGITS),
         after.delays - before.delays,
-        after.sending - before.sending,
-        after.windows - before.windows,
+        delay,
+        round(after.sending - before.sending, _DIGITS),
+        round(after.windows - before.windows, _DIGITS),
     )
+
+
+def longest(marks: Iterable[Mark]) -> float:
+    """The longest interval between a beginning and its end, as it was marked; 0 if there is none."""
+    moments = {(mark.party, mark.name): mark.moment for mark in marks}
+    ends = [(party, name.removeprefix(_ENDED)) for party, name in moments if name.startswith(_ENDED)]
+    return max((moments[party, _ENDED + rest] - moments[party, _BEGAN + rest] for party, rest in ends), default=0.0)

@@ -35,6 +35,10 @@ class Namespaces:
         (folder / "addresses").write_text("\n".join(addresses) + "\n", encoding="ascii")
         return ["-ip", "addresses"]
 
+    def address(self, party: int) -> str:
+        """In the network."""
+        return self.network.address(party)
+
     def placed(self, party: int, command: Sequence[str]) -> list[str]:
         """The command in the party's namespace."""
         if self.stamps is not None:

@@ -33,6 +33,10 @@ class Site(Protocol):
         """The command that starts a party there."""
         ...
 
+    def address(self, party: int) -> str:
+        """The host of a party, as the others see it."""
+        ...
+
 
 class _Loopback:
     """Processes side by side, over loopback."""
@@ -46,6 +50,10 @@ class _Loopback:
     def placed(self, party: int, command: Sequence[str]) -> list[str]:  # noqa: ARG002 - of other sites
         """The command as it is."""
         return list(command)
+
+    def address(self, party: int) -> str:  # noqa: ARG002 - of other sites
+        """This machine."""
+        return "127.0.0.1"
 
 
 LOOPBACK: Site = _Loopback()

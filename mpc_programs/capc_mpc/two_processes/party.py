@@ -14,7 +14,6 @@ from capc_mpc.interface.steps import parse
 from capc_mpc.two_processes.ways import evaluator_of, run_garbler, work_of
 
 GARBLER, EVALUATOR = "garbler", "evaluator"
-PORT = 5000
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,8 @@ class Task:
         arguments: likewise.
         warm_ups: batches before those that count.
         repeats: batches that count.
-        evaluator: its address, for the garbler.
+        evaluator: its host, for the garbler.
+        port: likewise.
     """
 
     way: str
@@ -35,7 +35,8 @@ class Task:
     arguments: tuple[str, ...]
     warm_ups: int
     repeats: int
-    evaluator: str
+    evaluator: str = "127.0.0.1"
+    port: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def measure(task: Task) -> Measured:
     work = work_of(task.way, parse(task.program, list(task.arguments)))
     times: list[tuple[float, float, float]] = []
     equal = True
-    with evaluator_of(work, ("", PORT)) as evaluator:
+    with evaluator_of(work, ("", task.port)) as evaluator:
         for _ in range(task.warm_ups + task.repeats):
             before = time.monotonic()
             evaluator.prepare()
@@ -98,6 +99,6 @@ if __name__ == "__main__":
     told = json.loads(text)
     given = Task(**{**told, "arguments": tuple(told["arguments"])})
     if role == GARBLER:
-        run_garbler(work_of(given.way, parse(given.program, list(given.arguments))), (given.evaluator, PORT))
+        run_garbler(work_of(given.way, parse(given.program, list(given.arguments))), (given.evaluator, given.port))
     else:
         print(json.dumps(asdict(measure(given))))

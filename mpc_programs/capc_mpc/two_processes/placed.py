@@ -1,37 +1,43 @@
-"""The two processes on an emulated network: party 0 garbles, as under yao."""
+"""The two processes where parties of MP-SPDZ would be: party 0 garbles, as under yao."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from capc_mpc.emulated.network import EmulatedNetwork
 from capc_mpc.interface.errors import MpcError
+from capc_mpc.spdz.ports import held_ports
+from capc_mpc.spdz.site import Site
 from capc_mpc.two_processes.party import EVALUATOR, GARBLER, Measured, Task
 
 _MODULE = "capc_mpc.two_processes.party"
 
 
-def measure_over(network: EmulatedNetwork, task: Task, seconds: float) -> Measured:
-    """Runs a task between two parties of a network.
+def measure_at(site: Site, task: Task, seconds: float) -> Measured:
+    """Runs a task between two processes.
 
     Args:
-        network: of at least two parties.
+        site: where these are.
         task: what they do; the evaluator's address is filled in.
         seconds: after which they are stopped.
 
     Raises:
         MpcError: a process failed, or the time is over.
     """
-    told = json.dumps(asdict(replace(task, evaluator=network.address(1))))
-    command: Callable[[str], list[str]] = lambda role: [sys.executable, "-P", "-m", _MODULE, role, told]  # noqa: E731
+    with held_ports(1) as port:
+        told = json.dumps(asdict(replace(task, evaluator=site.address(1), port=port)))
+        return _measured(site, task, told, seconds)
+
+
+def _measured(site: Site, task: Task, told: str, seconds: float) -> Measured:
+    command = [sys.executable, "-P", "-m", _MODULE]
     what = f"{task.program} in the way {task.way}"
-    with _started(network.command(1, command(EVALUATOR))) as evaluator:
+    with _started(site.placed(1, [*command, EVALUATOR, told])) as evaluator:
         try:
-            with _started(network.command(0, command(GARBLER))) as garbler:
+            with _started(site.placed(0, [*command, GARBLER, told])) as garbler:
                 try:
                     out, said = evaluator.communicate(timeout=seconds)
                 finally:

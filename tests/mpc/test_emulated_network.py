@@ -72,7 +72,7 @@ def beside(process: int) -> list[int]:
 
 @pytest.mark.parametrize(("delay", "rate", "count"), [(0.02, 1e8, 1 << 20), (0.0004, 2e7, 300_000)])
 def test_a_link_has_the_delay_and_the_rate_that_were_asked_for(delay: float, rate: float, count: int) -> None:
-    with EmulatedNetwork(2, LinkSpec(delay, rate), kind="tun") as made:
+    with EmulatedNetwork(2, LinkSpec(delay, rate), kind="tun", first=True) as made:
         done = talk(made, 5, count)
     assert 2 * delay <= done.trip < 2 * delay + 0.002
     report = made.report
@@ -87,7 +87,7 @@ def test_a_link_has_the_delay_and_the_rate_that_were_asked_for(delay: float, rat
 
 
 def test_what_goes_over_a_link_is_recorded_with_its_times() -> None:
-    with EmulatedNetwork(2, LinkSpec(0.005), recording=True) as made:
+    with EmulatedNetwork(2, LinkSpec(0.005), recording=True, first=True) as made:
         talk(made, 3, 5_000)
     assert made.report is not None
     carried = made.report.carried
@@ -98,7 +98,10 @@ def test_what_goes_over_a_link_is_recorded_with_its_times() -> None:
 
 
 def test_two_networks_at_once_do_not_meet() -> None:
-    with EmulatedNetwork(2, LinkSpec(0.001)) as one, EmulatedNetwork(2, LinkSpec(0.01)) as other:
+    with (
+        EmulatedNetwork(2, LinkSpec(0.001), first=True) as one,
+        EmulatedNetwork(2, LinkSpec(0.01), first=True) as other,
+    ):
         assert one.address(0) == other.address(0)
         assert 0.002 <= talk(one, 3, 10).trip < 0.01
         assert 0.02 <= talk(other, 3, 10).trip < 0.04
@@ -152,12 +155,12 @@ def test_the_kernel_s_own_link_connects_parties_too(whole: bool, monkeypatch: py
 def test_what_is_recorded_over_one_link_predicts_another() -> None:
     recorded = []
     for delay in (0.0, 0.01):
-        with EmulatedNetwork(2, LinkSpec(delay), recording=True) as made:
+        with EmulatedNetwork(2, LinkSpec(delay), recording=True, first=True) as made:
             done = talk(made, 6, 200_000)
         assert made.report is not None
         recorded.append(recording_of(made.report.carried, marks_of(1, [(done.began, done.ended)])))
     predicted = predict(programme_of(recorded[0], recorded[1:]), far := LinkSpec(0.02, 1e7))
-    with EmulatedNetwork(2, far) as made:
+    with EmulatedNetwork(2, far, first=True) as made:
         done = talk(made, 6, 200_000)
     assert predicted.messages >= 14
     assert predicted.seconds == pytest.approx(done.ended - done.began, rel=0.1)

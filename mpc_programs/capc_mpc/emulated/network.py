@@ -116,7 +116,7 @@ class EmulatedNetwork:
         self._told: dict[str, Any] = json.loads(line)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:
         """Ends what is still in the namespaces, and the link.
 
         Raises:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import onnx
 import pytest
@@ -13,6 +16,7 @@ import torch
 from torch import nn
 
 from capc import cli
+from job.stand_in import validate
 from support.onnx_files import onnx_model
 
 SOURCE = """
@@ -60,7 +64,9 @@ def checked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, s
     """The JSON report, and what people are shown."""
     assert cli.run(["model", "check", *arguments, "--json", "-"]) == 0
     captured = capsys.readouterr()
-    return json.loads(captured.out), captured.err
+    report = json.loads(captured.out)
+    validate(report, "model_check")
+    return report, captured.err
 
 
 @pytest.mark.slow
@@ -112,6 +118,29 @@ def test_rows_of_a_file_are_compared_and_a_batch_is_measured(
     assert report["agreement"]["rows_from"] == data
     assert report["measured"]["bytes"] == pytest.approx(report["cost"]["bytes_per_party"])
     assert "measured here with one party" in shown
+
+
+DAMAGES: dict[str, Callable[[Any], object]] = {
+    "another schema": lambda report: report.update(schema="model_check/v2"),
+    "nothing of the code": lambda report: report.pop("runs_code"),
+    "an extra field": lambda report: report.update(weights=[]),
+    "no stage": lambda report: report.update(stages=[]),
+    "a stage of more rows than it has": lambda report: report["stages"][0].update(rows_scaled_down=1.5),
+    "a stage without bits": lambda report: report["stages"][1].pop("own_bits"),
+    "half an AND": lambda report: report["cost"].update(ands_per_party=0.5),
+    "no rows": lambda report: report["agreement"].update(rows=0),
+    "measured without a batch": lambda report: report.update(measured={"seconds": 1.0}),
+    "a change that is no text": lambda report: report.update(changes=[None]),
+}
+
+
+def test_the_schema_refuses_another_shape(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report, _ = checked(capsys, "ward.onnx")
+    for damage in DAMAGES.values():
+        damaged = deepcopy(report)
+        damage(damaged)
+        with pytest.raises(jsonschema.ValidationError):
+            validate(damaged, "model_check")
 
 
 @pytest.mark.req("CAPC-RUN-001")

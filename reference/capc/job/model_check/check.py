@@ -95,7 +95,7 @@ class ModelCheck:
         return found
 
     def document(self) -> dict[str, object]:
-        """All of it in JSON values."""
+        """All of it in JSON values (capc_spec/schemas/model_check.schema.json)."""
         cost, report = self.cost, self.report
         stages = [
             {

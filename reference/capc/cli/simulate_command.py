@@ -65,11 +65,6 @@ def run(given: Mapping[str, str]) -> int:
         check_folder(out, "out")
     if study.runs == 1 and out is None:
         return run_plan(prepare(study.cells[0][1], simulated=True), output, log)
-    for _, config in study.cells:
-        if config.models is not None:
-            raise config.refusal(
-                "models", "a study keeps reports, and cannot know when the code of an own model changed: leave out this"
-            )
     command = shlex.join(["capc", "simulate", *(f"{flag(name)}={text}" for name, text in given.items())])
     return _Runner(study, output, out, command).run(log)
 
@@ -114,6 +109,8 @@ class _Runner:
         self._command = command
         self._reports: list[list[dict[str, Any]]] = [[] for _ in study.cells]
         self._plans = _plans([config for _, config in study.cells])
+        if out is not None:
+            _check_known(self._plans)
         self._data = _told_of(self._plans[0])
 
     def run(self, log: Path | None) -> int:
@@ -171,7 +168,8 @@ class _Runner:
         return report
 
     def _file(self, folder: Path, plan: Plan) -> Path:
-        return run_file(folder, plan.config, str(self._data["sha256"]))
+        own = [(party, (model.digest or b"").hex()) for party, model in sorted(plan.own.items())]
+        return run_file(folder, plan.config, str(self._data["sha256"]), own)
 
     def _kept(self, folder: Path, plan: Plan) -> dict[str, Any] | None:
         return kept_report(self._file(folder, plan), plan.config)
@@ -204,9 +202,9 @@ class _Runner:
         each = trial_seconds(left[0])
         configs = [plan.config for plan in left]
         retrained = sum(config.queriers * config.rounds for config in configs)
-        # Parties' models are trained once for each split, and used again over whatever does not change it.
+        # Models of the mix are trained once for each split, and used again over whatever does not change it.
         splits = {(config.seed, config.parameters, config.scaling, config.division) for config in configs}
-        trained = sum(division.parties for *_, division in splits)
+        trained = sum(division.parties for *_, division in splits) + sum(len(plan.own) for plan in left)
         seconds = each * (trained / (os.cpu_count() or 1) + retrained)
         work = f"at most {trained} models to train and {retrained} to retrain"
         sys.stderr.write(f"{len(left)} of {self._study.runs} runs, {work}: about {_duration(seconds)}\n")
@@ -225,6 +223,19 @@ def _plans(configs: Sequence[JobConfig]) -> list[Plan]:
         loaded[alike] = plan.dataset
         plans.append(plan)
     return plans
+
+
+def _check_known(plans: Sequence[Plan]) -> None:
+    """Refuses to keep reports of models that code decides.
+
+    Raises:
+        InputError: one is no file.
+    """
+    for plan in plans:
+        for model in plan.own.values():
+            if model.digest is None:
+                problem = f"--out keeps reports, and cannot know when the code of {model.named.name} changed"
+                raise plan.config.refusal("models", f"{problem}: leave out --out, or give ONNX files")
 
 
 def _told_of(plan: Plan) -> dict[str, object]:

@@ -72,7 +72,7 @@ def trial_seconds(plan: Plan) -> float:
     """How long it takes to train a model of as many rows as a party has, for an estimate."""
     rows = np.arange(max(1, len(plan.dataset.labels) // (2 * (plan.config.parties + 1))), dtype=np.int64)
     began = time.perf_counter()
-    train(task_of(plan, rows, plan.dataset.labels[rows], 1))
+    _fitted(plan, 1)(task_of(plan, rows, plan.dataset.labels[rows], 1))
     return time.perf_counter() - began
 
 

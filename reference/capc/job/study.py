@@ -37,7 +37,7 @@ _OF_NO_RESULT = {"data", "keep", "batch", *OF_THE_PROTOCOL}
 """Options that leave every figure of a simulation as it is; data are told by their digest."""
 _ABOUT = ("name", "repeats")
 VARIED = tuple(name for name in OPTIONS if name not in {"seed", "models", *_OF_NO_RESULT})
-"""What a study can vary: it has one set of data, seeds are its repeats, and code of others is not known to it."""
+"""What a study can vary: it has one set of data and one of own models, and seeds are its repeats."""
 
 
 @dataclass(frozen=True)
@@ -137,17 +137,18 @@ def _shown(value: object) -> str:
     return " ".join(str(value).split())[:NAME_LENGTH]
 
 
-def run_file(folder: Path, config: JobConfig, data: str) -> Path:
+def run_file(folder: Path, config: JobConfig, data: str, own: Sequence[tuple[int, str]] = ()) -> Path:
     """Where the report of a run is kept, by all that decides its result: options, data, and what computes it.
 
     Args:
         folder: of the study.
         config: of the run, its seed included.
         data: SHA-256 of the archive, or the name of the data.
+        own: the number of each party that brings a model, and what tells its file from any other.
     """
     of_baselines = ["opacus"] if Baseline.DP_SGD in config.baselines else []
     computing = {name: installed_version(name) for name in ("capc", *EXTRAS["learning"], *of_baselines)}
-    decides = [SCHEMA, SPEC_VERSION, RECIPE, computing, data, _deciding(config.document())]
+    decides = [SCHEMA, SPEC_VERSION, RECIPE, computing, data, _deciding(config.document()), *([own] if own else [])]
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return folder / "runs" / f"{digest[:32]}.json"
 

@@ -5,6 +5,8 @@ Spec: CAPC-RUN-054 to CAPC-RUN-056.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
@@ -24,7 +26,7 @@ from capc.models.figures import bounded
 from capc.models.importing.endings import as_read
 from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.graph import Graph, Shape
-from capc.models.importing.lower import lower
+from capc.models.importing.lower import LoweredModel, lower
 from capc.models.importing.quantise import quantise_graph
 from capc.models.importing.torch_modules.origin import torch_origin
 from capc.models.model import QuantisedModel
@@ -95,12 +97,14 @@ class OwnModel:
         named: by its owner.
         architecture: with the figures by rule (CAPC-PARAM-058), which no weight decides.
         is_fixed: whether it answers as it came, and learns nothing here.
+        digest: SHA-256 of a file's network; None where its owner's code decides what it is. Secret, as its weights are.
         train: the network that it becomes on a party's rows.
     """
 
     named: Named
     architecture: Architecture
     is_fixed: bool
+    digest: bytes | None
     train: Callable[[TrainingTask], OwnNetwork]
 
     __repr__ = type_only
@@ -120,10 +124,12 @@ def admit(named: Named, features: int, classes: int, widths: ParameterSet) -> Ow
             anybody's rows.
     """
     graph, trains = _read(named, features, classes)
-    architecture = _architecture(graph, features, classes, widths)
+    lowered = _fitting(graph, features, classes)
+    architecture = bounded(lowered.architecture, widths.fraction_bits, widths.logit_bits)
+    digest = _digest(lowered) if is_onnx(named.name) else None
     if trains is None:
-        return OwnModel(named, architecture, True, lambda _: _fixed(graph, architecture))
-    return OwnModel(named, architecture, False, lambda task: _learned(trains(task), graph, architecture))
+        return OwnModel(named, architecture, True, digest, lambda _: _fixed(graph, architecture))
+    return OwnModel(named, architecture, False, digest, lambda task: _learned(trains(task), graph, architecture))
 
 
 def read_network(named: Named, classes: int | None = None) -> tuple[Graph, bool]:
@@ -201,13 +207,21 @@ def _module(made: object) -> nn.Module:
     return made
 
 
-def _architecture(graph: Graph, features: int, classes: int, widths: ParameterSet) -> Architecture:
-    lowered = lower(graph).architecture
-    if lowered.inputs != features:
-        raise InputError(f"it takes {lowered.inputs} features, and the data have {features}: give a network of as many")
-    if lowered.outputs != classes:
-        raise InputError(f"it has {lowered.outputs} logits, and the data have {classes} classes: give a logit for each")
-    return bounded(lowered, widths.fraction_bits, widths.logit_bits)
+def _fitting(graph: Graph, features: int, classes: int) -> LoweredModel:
+    lowered = lower(graph)
+    takes, gives = lowered.architecture.inputs, lowered.architecture.outputs
+    if takes != features:
+        raise InputError(f"it takes {takes} features, and the data have {features}: give a network of as many")
+    if gives != classes:
+        raise InputError(f"it has {gives} logits, and the data have {classes} classes: give a logit for each")
+    return lowered
+
+
+def _digest(lowered: LoweredModel) -> bytes:
+    found = hashlib.sha256(json.dumps(lowered.architecture.document(), sort_keys=True).encode())
+    for layer in lowered.layers:
+        found.update(layer.weights.tobytes() + layer.biases.tobytes())
+    return found.digest()
 
 
 def _fixed(graph: Graph, architecture: Architecture) -> OwnNetwork:

@@ -147,7 +147,9 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"<code>{html.escape(text)}</code>" if not isinstance(value, str) or " " not in text else html.escape(text)
+    if isinstance(value, str) and " " in text:
+        return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return f"<code>{html.escape(text)}</code>"
 
 
 def _index(atlas: Atlas) -> str:

@@ -60,7 +60,7 @@ function leftovers(page) {
   while (walker.nextNode()) {
     const text = walker.currentNode
     if (text.parentElement.closest("code, pre, script, style, svg, .doc-signature, details")) continue
-    if (/```|\]\(\S+\)|\*\*\S|^\s*\|[^|]+\||^:::|<\/?[a-z]+ |&lt;/m.test(text.data))
+    if (/```|\]\(\S+\)|\*\*\S|^\s*\|[^|\n]+\|.*\|\s*$|^:::|<\/?[a-z]+ |&lt;/m.test(text.data))
       found.push(`not drawn: ${text.data.trim().slice(0, 60)}`)
   }
   return found.slice(0, 4)

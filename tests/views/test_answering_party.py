@@ -7,11 +7,11 @@ import pytest
 from capc.foundation.parties import Party
 from capc.models.model import QuantisedModel
 from capc.session.parameters import Charge
-from capc_verify.views.fixes import owned_by
+from capc_verify.views.fixes import FRESH_SHARES, first_of, in_step, owned_by
 from capc_verify.views.law import Law, are_one, distance
 from capc_verify.views.playback import Playback, Until, without_output
 from capc_verify.views.toy import AP_1, AP_2, VOTES_0, VOTES_1, toy_parameters
-from support.sizes import some
+from support.sizes import ordinarily, some
 
 QUERIES = (-1, 0, 1)
 
@@ -53,11 +53,12 @@ def test_view_of_all_answering_parties_has_one_law_for_all_queries() -> None:
 def assert_one_law(coalition: frozenset[Party], own_models: list[QuantisedModel]) -> None:
     """Plays every outcome of an honest answering party's draws, for several queries and models of its own.
 
-    Ordinarily for two pairs of which both the query and the model differ.
+    Ordinarily for two pairs of which both the query and the model differ, and with one sharing of what circuits give:
+    the querying party sees the other half of it.
     """
     laws: list[Law] = []
     for x, honest in some([(-1, VOTES_0), (-1, VOTES_1), (1, VOTES_1), (1, VOTES_0)], ordinary=2):
-        fix = owned_by(coalition, salt=3)
+        fix = first_of(owned_by(coalition, salt=3), ordinarily(in_step(FRESH_SHARES, salt=3)))
         playback = Playback(toy_parameters(2, releases=False), [*own_models, honest], fix)
         laws.append(playback.law((x,), coalition, Until.AGGREGATION))
     assert are_one(laws)

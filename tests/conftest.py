@@ -17,6 +17,9 @@ from support.sizes import examples, is_nightly
 
 pytest_plugins = ["capc_verify.pytest_plugin", "pytester"]
 
+# Before any library reads it: workers share the cores, and threads that wait for each other take all of their time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile(
     "capc",
     deadline=None,

@@ -14,11 +14,12 @@ from capc.models.architecture import Activation, Architecture, StageShape, dense
 from capc.models.model import QuantisedLayer, QuantisedModel
 from capc.models.operators import Convolution, Dense, Grid, SumPool, apply
 from protocol.stages import grids, residual_models, weights
+from support.sizes import examples
 
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-HE-010")
-@settings(max_examples=200)
+@settings(max_examples=examples(ordinary=50, nightly=200))
 @given(residual_models(3, 1), st.data())
 def test_logits_are_those_of_numpy(model: QuantisedModel, data) -> None:
     """The residual model written out with numpy's own windows."""
@@ -80,7 +81,7 @@ def pool(grid: Grid, values: np.ndarray, reduce, fill: int) -> np.ndarray:
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=examples(ordinary=30, nightly=100))
 @given(st.data())
 def test_range_analysis_of_residual_models_bounds_every_sum(data) -> None:
     model = data.draw(residual_models(2, 0))

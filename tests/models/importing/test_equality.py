@@ -21,6 +21,7 @@ from capc.models.importing.quantise import quantise_graph
 from support.integers import check, error_bound, onnx_graph, rows_for, torch_logits
 from support.networks import NAMED, Shape, folded_networks, networks, seeded
 from support.onnx_files import OnnxWriter, export, onnx_model
+from support.sizes import examples
 
 
 def without_softmax(module: nn.Module) -> nn.Module:
@@ -66,7 +67,7 @@ def test_dequantised_weights(opset: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=examples(ordinary=12, nightly=60))
 @given(st.one_of(networks(), folded_networks()))
 def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network
@@ -75,7 +76,7 @@ def test_random_network_from_torch(network: tuple[nn.Module, Shape]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=80)
+@settings(max_examples=examples(ordinary=20, nightly=80))
 @given(network=st.one_of(networks(), folded_networks()), variant=st.booleans())
 def test_random_network_from_onnx(
     tmp_path_factory: pytest.TempPathFactory, network: tuple[nn.Module, Shape], variant: bool
@@ -89,7 +90,7 @@ def test_random_network_from_onnx(
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
-@settings(max_examples=8)
+@settings(max_examples=examples(ordinary=2, nightly=8))
 @given(network=st.one_of(networks(), folded_networks()), is_open=st.booleans())
 def test_random_network_by_pytorchs_exporter(
     tmp_path_factory: pytest.TempPathFactory, network: tuple[nn.Module, Shape], is_open: bool

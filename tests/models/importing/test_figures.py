@@ -25,6 +25,7 @@ from capc.models.operators import Convolution, Dense, Grid, SumPool
 from protocol.stages import residual_models
 from support.builders import make_parameters, make_session, make_widths
 from support.networks import Shape, networks, seeded
+from support.sizes import examples
 
 F, L = 12, 37
 EPOCHS = 10
@@ -72,7 +73,7 @@ def told_rule(architecture: Architecture, f: int, l: int, k: int) -> list[tuple[
 
 
 @pytest.mark.req("CAPC-PARAM-058")
-@settings(max_examples=30)
+@settings(max_examples=examples(ordinary=10, nightly=30))
 @given(residual_models(3, 0), st.sampled_from([(37, 12, None), (37, 12, 9), (32, 8, None), (24, 4, 5)]))
 def test_figures_are_those_of_the_rule(model: QuantisedModel, widths: tuple[int, int, int | None]) -> None:
     bits, fraction, cap = widths
@@ -101,7 +102,7 @@ def test_large_pools_have_more_fraction_bits_than_their_weights_lose() -> None:
 
 
 @pytest.mark.req("CAPC-PARAM-056", "CAPC-PARAM-059")
-@settings(max_examples=30)
+@settings(max_examples=examples(ordinary=10, nightly=30))
 @given(residual_models(3, 0), st.integers(0, 60), st.data())
 def test_any_weights_are_admitted(model: QuantisedModel, size: int, data: st.DataObject) -> None:
     """Of one architecture, so of equal public figures: from none at all to far beyond the ring."""
@@ -164,7 +165,7 @@ def test_a_session_is_refused_by_what_is_stated_alone() -> None:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-059")
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(ordinary=5, nightly=15), deadline=None)
 @given(networks(), st.sampled_from([1e-9, 1.0, 1e3, 1e9]))
 def test_any_weights_of_any_network_are_admitted(network: tuple[nn.Module, Shape], factor: float) -> None:
     """The network is read as it is, and its weights are multiplied after that: single precision has other limits."""

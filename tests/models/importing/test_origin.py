@@ -34,6 +34,7 @@ from capc.models.importing.origin import Origin
 from capc.models.importing.quantise import quantisation_report
 from support.networks import NAMED, Residual, Shape, networks, seeded
 from support.onnx_files import OnnxWriter, onnx_model
+from support.sizes import examples, some
 
 FLAT: Shape = (6,)
 
@@ -302,7 +303,7 @@ CHANGES: list[Callable[[Tensor], Tensor]] = [  # each is tried in sight of torch
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-045")
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(ordinary=20, nightly=80), deadline=None)
 @given(
     network=networks(),
     tamper=st.sampled_from([hook_output, hook_input, patch_forward, patch_call]),
@@ -331,7 +332,7 @@ def test_changed_network_is_refused_or_read_right(
     assert np.abs(found - expected).max() <= 1e-3 * spread + 1e-9
 
 
-@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", some([torch.float64, torch.float32, torch.bfloat16, torch.float16], ordinary=2))
 @pytest.mark.parametrize("name", NAMED)
 def test_every_precision_is_read(name: str, kind: torch.dtype) -> None:
     """The tolerance is wide enough for what a precision loses."""

@@ -15,10 +15,11 @@ from capc.models.importing.from_torch import graph_from_torch
 from capc.models.importing.lower import lower
 from capc.models.importing.quantise import quantisation_report, quantised_layer, rounded
 from support.networks import NAMED, Shape, networks, seeded
+from support.sizes import examples
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=examples(ordinary=10, nightly=30))
 @given(networks())
 def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network
@@ -32,7 +33,7 @@ def test_fast_evaluation_is_that_of_the_model(network: tuple[nn.Module, Shape]) 
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-030")
-@settings(max_examples=30)
+@settings(max_examples=examples(ordinary=10, nightly=30))
 @given(networks())
 def test_bits_are_those_of_range_analysis_and_no_corner_exceeds_them(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network

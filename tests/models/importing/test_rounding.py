@@ -21,6 +21,7 @@ from capc.models.importing.quantise import quantisation_report, quantise_graph
 from capc.models.importing.rounding import MOST_LOST, stage_losses
 from support.builders import make_parameters, make_policy
 from support.networks import NAMED, Shape, networks, seeded
+from support.sizes import examples
 
 F = 12
 
@@ -171,7 +172,7 @@ def scaled_channels(largest: float, below: list[float], undone: float, seed: int
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-044")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(ordinary=15, nightly=60), deadline=None)
 @given(
     largest=st.floats(-6, 0),
     below=st.lists(st.floats(-3, 0), min_size=12, max_size=12),
@@ -205,7 +206,7 @@ def test_random_scales_are_refused_or_lose_what_is_said(
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(ordinary=10, nightly=40), deadline=None)
 @given(networks())
 def test_random_network_of_ordinary_weights_is_not_refused(network: tuple[nn.Module, Shape]) -> None:
     module, shape = network

@@ -57,7 +57,7 @@ def circuit_of(rows: int) -> Circuit:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-GC-009", "CAPC-GC-011")
 @pytest.mark.parametrize(
-    "rows", some([LIMIT + 1, LIMIT - 1, LIMIT, LIMIT + 4096, LIMIT + 4098, LIMIT + 9000], ordinary=2)
+    "rows", some([LIMIT + 1, LIMIT - 1, LIMIT, LIMIT + 4096, LIMIT + 4098, LIMIT + 9000], ordinary=1)
 )
 def test_one_circuit_beside_the_boundary(rows: int) -> None:
     """The first two need one key. From the fifth on a single layer has more rows than a key hashes."""

@@ -26,6 +26,7 @@ from capc.two_party.vectorised import extension as arrays
 from capc.two_party.vectorised.labels import to_numbers
 from support.computations import readable_keys
 from support.oracles import aes_block
+from support.sizes import some
 
 KEYS = st.binary(min_size=16, max_size=16)
 SMALL = Field(4, 0b1100)
@@ -110,7 +111,7 @@ def received(delta: int, columns: list[bytes], bits: bytes, errors: tuple[bytes,
 
 
 @pytest.mark.req("CAPC-OT-012", kind="enumeration")
-@pytest.mark.parametrize("bits", ELEMENTS)
+@pytest.mark.parametrize("bits", some(ELEMENTS, ordinary=2))
 @pytest.mark.parametrize("errors", [*itertools.product(ELEMENTS, repeat=2)])
 def test_an_answer_passes_for_the_guessed_deltas_alone(bits: bytes, errors: tuple[bytes, bytes]) -> None:
     """Every Delta, every pair of errors, every claim: the best cheat has 4^-(trees that it must guess).
@@ -190,7 +191,7 @@ def accepted(engine: str, nonce: int, payload: bytes, set_up: bytes | None = Non
 
 
 @pytest.mark.req("CAPC-OT-001", "CAPC-OT-009", "CAPC-GC-009")
-@pytest.mark.parametrize("transfers", [0, 1, 127, 128, 129, 300, arrays.SPAN - 128, arrays.SPAN + 1])
+@pytest.mark.parametrize("transfers", some([0, 1, 127, 128, 129, 300, arrays.SPAN - 128, arrays.SPAN + 1], ordinary=4))
 def test_honest_rows_pass_and_both_engines_agree(transfers: int) -> None:
     """The last two: a sacrificed block that fills a span, and labels of two spans."""
     garbler, evaluator = readable_keys()

@@ -27,6 +27,7 @@ from capc.privacy.figures.labels import label_order, label_statement
 from capc.privacy.figures.methods import Method, statement_for
 from capc.privacy.figures.statement import ONLY_LABELS, VOTES_OF_OTHERS, PrivacyStatement
 from support.label_costs import set_compositions, set_label_costs
+from support.sizes import nightly_only
 
 UNIT = ProtectedUnit(Relation.REPLACE_ONE)
 DELTA = Fraction(1, 10**5)
@@ -159,7 +160,9 @@ def test_calibration_and_counts_of_labels_are_at_the_edge_of_the_budget(
 
 
 @pytest.mark.slow
+@nightly_only
 def test_calibration_and_counts_are_at_the_edge_by_the_real_cost() -> None:
+    """By day the test above stands for it: at the edge of the same searches, with a cost that is found at once."""
     _at_the_edge(case(order=label_order(Fraction(10), DELTA)), Fraction(10), slack=1)
 
 

@@ -37,7 +37,7 @@ CASES: list[tuple[Noise, Fraction, int]] = [
 ]
 """The first catch all that can be caught in a second; ``--quick`` takes these."""
 
-SIZES = [(5, 2), (5, 3), (5, 4), (8, 3), (8, 4), (8, 5)][: examples(ordinary=3, nightly=6)]
+SIZES = [(5, 2), (5, 3), (5, 4), (8, 3), (8, 4), (8, 5)][: examples(ordinary=2, nightly=6)]
 """Parties and classes."""
 
 
@@ -75,7 +75,7 @@ def worst_of_all(noise: Noise, order: Fraction, weight: int, relation: Relation,
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-121")
 @pytest.mark.parametrize("relation", [MOVES, LEAVES])
-@pytest.mark.parametrize(("noise", "order", "weight"), CASES)
+@pytest.mark.parametrize(("noise", "order", "weight"), some(CASES, ordinary=5))
 def test_no_label_of_any_histogram_costs_more(noise: Noise, order: Fraction, weight: int, relation: Relation) -> None:
     cost = float(argmax_cost(noise, order, unit_of(relation, weight)))
     for parties, classes in SIZES:
@@ -118,7 +118,7 @@ def largest_divergence(p: np.ndarray, q: np.ndarray, order: float) -> float:
 @pytest.mark.req("CAPC-ACCT-121")
 @pytest.mark.parametrize(
     ("noise", "relation"),
-    some(product(corners(), [MOVES, LEAVES]), ordinary=6),
+    some(product(corners(), [MOVES, LEAVES]), ordinary=4),
     ids=lambda value: f"{value.name}-{float(value.sigma_votes)}" if isinstance(value, Noise) else value,
 )
 def test_at_no_order_and_no_noise_any_label_costs_more(noise: Noise, relation: Relation) -> None:

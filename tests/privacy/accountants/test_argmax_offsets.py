@@ -59,7 +59,7 @@ def divergence(
 @example(size=16, means=(7, -8, 0), threshold=None, twice_sigma=6, unit=UNIT)
 @example(size=16, means=(7, 7, -8), threshold=3, twice_sigma=6, unit=UNIT)
 @example(size=16, means=(7, -8, -8), threshold=0, twice_sigma=6, unit=NULLED)
-@settings(max_examples=examples(ordinary=60, nightly=3000), deadline=None)
+@settings(max_examples=examples(ordinary=15, nightly=3000), deadline=None)
 def test_no_offset_tells_more_than_the_cost_towards_a_cheat(
     size: int, means: tuple[int, int, int], threshold: int | None, twice_sigma: int, unit: ProtectedUnit
 ) -> None:
@@ -132,7 +132,7 @@ def test_the_worst_of_searched_offsets_is_below_the_cost_and_not_far_below_an_ho
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-145")
 @given(order=st.fractions(Fraction(5, 4), 6, max_denominator=4), sigma=st.fractions(2, 40, max_denominator=4))
-@settings(max_examples=6)
+@settings(max_examples=examples(ordinary=2, nightly=6))
 def test_a_cheat_learns_no_less_than_an_honest_party_and_no_more_than_the_histogram(
     order: Fraction, sigma: Fraction
 ) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from capc import cli
+from support.label_costs import set_compositions, set_label_costs
+from support.sizes import is_nightly
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "accounting.md").read_text(encoding="utf-8")
@@ -23,6 +25,10 @@ def test_every_case_of_the_table_of_errors_is_a_test() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("line", re.findall(r"^    capc (account .*)$", PAGE, re.MULTILINE))
 def test_every_command_of_the_page_runs(line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ordinarily with costs that are found at once."""
+    if not is_nightly():
+        set_label_costs(monkeypatch)
+        set_compositions(monkeypatch)
     monkeypatch.chdir(tmp_path)
     Path("cases.json").write_text('[{"question": "epsilon", "sigma": 40, "queries": 1000}]')
     assert cli.run(line.split()) == 0

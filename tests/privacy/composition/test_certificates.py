@@ -22,6 +22,7 @@ from capc.privacy.composition import kept, recursion
 from capc.privacy.composition.certificate import decode, encode, name_of
 from capc.privacy.composition.family import Family
 from capc.privacy.composition.recursion import BLOCK, Composed, Wanted, blocks_hold, compose
+from support.sizes import some
 
 NOISE = RoundedGaussian(Fraction(5), 0)
 WANTED = Wanted(Family(NOISE, 1, moves=False), Fraction(5), Fraction(1, 900), None)
@@ -47,7 +48,9 @@ def test_a_certificate_is_read_as_it_was_written(found: Composed) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sigma", "shift", "moves", "epsilon"), [(3, 1, True, 10), (4, 2, True, 10), (2, 2, False, 8)])
+@pytest.mark.parametrize(
+    ("sigma", "shift", "moves", "epsilon"), some([(3, 1, True, 10), (4, 2, True, 10), (2, 2, False, 8)], ordinary=2)
+)
 def test_what_was_computed_holds_when_its_steps_are_taken_again(
     sigma: int, shift: int, moves: bool, epsilon: int
 ) -> None:

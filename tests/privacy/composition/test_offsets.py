@@ -32,7 +32,7 @@ from capc.two_party.circuits.release import release_circuit
 from support.label_laws import functional, gaussian_delta, hockey_stick
 from support.oracles import bits_of, evaluate_many, grid, words_of
 from support.rings import label_law, ring_law
-from support.sizes import examples
+from support.sizes import examples, some
 
 REPLACE, NULL = ProtectedUnit(Relation.REPLACE_ONE), ProtectedUnit(Relation.NULL_VOTE)
 CHEATING = Adversary.CHEATING
@@ -155,7 +155,9 @@ def test_a_box_of_thresholds_is_covered(u: int, apart: int, side: int, mu: float
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-150")
-@pytest.mark.parametrize(("sigma", "size", "threshold"), [(2, 8, None), (3, 16, None), (4, 16, 3), (2, 16, -8)])
+@pytest.mark.parametrize(
+    ("sigma", "size", "threshold"), some([(2, 8, None), (3, 16, None), (4, 16, 3), (2, 16, -8)], ordinary=2)
+)
 def test_offsets_in_a_ring_never_exceed_the_figure(sigma: int, size: int, threshold: int | None) -> None:
     """One label of every offset, and two labels whose offsets are the best after each first label."""
     p, q = ring_laws(float(sigma), size, max(1, size // 8), threshold)

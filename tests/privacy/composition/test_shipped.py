@@ -78,7 +78,7 @@ def test_what_is_shipped_is_asked_for_and_what_the_code_makes(monkeypatch: pytes
     for each in wanted:
         found = decode((kept.SHIPPED / name_of(each)).read_bytes(), each)
         recursion.step_of.cache_clear()
-        assert blocks_hold(found, range(0, len(found.curves), examples(ordinary=4, nightly=1)))
+        assert blocks_hold(found, range(0, len(found.curves), examples(ordinary=16, nightly=1)))
         if examples(ordinary=0, nightly=1):
             again = compose(each)
             assert (again.labels, again.delta) == (found.labels, pytest.approx(found.delta, rel=2.0**-29))

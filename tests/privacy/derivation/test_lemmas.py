@@ -27,7 +27,7 @@ from support.derived_laws import (
     two,
     worst,
 )
-from support.sizes import examples
+from support.sizes import examples, some
 
 CLOSE = 1e-9
 ORDERS = (1.25, 2.0, 3.0)
@@ -105,7 +105,7 @@ def excess(y: np.ndarray, a: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("kind", "sigma"), LAWS)
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize(("shift", "side"), [(1, 2), (2, 4), (1, 8)])
+@pytest.mark.parametrize(("shift", "side"), some([(1, 2), (2, 4), (1, 8)], ordinary=2))
 def test_no_point_of_a_cell_is_above_its_bounds(
     kind: str, sigma: Fraction, order: float, shift: int, side: int
 ) -> None:

@@ -62,7 +62,7 @@ def test_a_guardian_killed_at_any_step_loses_no_charge(tmp_path: Path) -> None:
 @pytest.mark.req("CAPC-LEDG-001", "CAPC-LEDG-006")
 def test_a_guardian_killed_at_any_instant_loses_no_charge(tmp_path: Path) -> None:
     """One ledger through ten deaths, each at another instant after none to three messages."""
-    rounds, deaths = examples(ordinary=50, nightly=1000), 0
+    rounds, deaths = examples(ordinary=20, nightly=1000), 0
     for life in range(rounds // 10):
         folder = tmp_path / str(life)
         folder.mkdir()

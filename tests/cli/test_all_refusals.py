@@ -210,7 +210,7 @@ def outcome(arguments: list[str], *, late: bool) -> str | None:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-001")
-@settings(max_examples=examples(ordinary=60, nightly=3000))
+@settings(max_examples=examples(ordinary=20, nightly=3000))
 @given(given_options=COMBINATIONS)
 @example(given_options={"parties": "2", "threshold": "50"})
 @example(given_options={"ledger": "l", "journal": "j"})
@@ -235,7 +235,7 @@ LATE = "trained could wrap in the logit ring"
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-001")
-@settings(max_examples=examples(ordinary=12, nightly=500))
+@settings(max_examples=examples(ordinary=5, nightly=500))
 @given(given_options=COMBINATIONS)
 @example(given_options={"data": "wide.npz", "queries": "9", "parties": "1"})
 @example(given_options={"data": "rows.npz", "parties": "1", "parameters": "test"})

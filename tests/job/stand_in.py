@@ -155,11 +155,16 @@ def finished(job: Job) -> Job:
 
 def validate(document: object, name: str = "run_report") -> None:
     """Raises if a report, or a study, does not have the published shape."""
+    _validator(name).validate(document)
+
+
+@lru_cache
+def _validator(name: str) -> jsonschema.Draft202012Validator:
     schemas = [_schema("run_report"), _schema("study")]
     registry = referencing.Registry().with_resources(
         (schema["$id"], referencing.Resource.from_contents(schema)) for schema in schemas
     )
-    jsonschema.Draft202012Validator(_schema(name), registry=registry).validate(document)
+    return jsonschema.Draft202012Validator(_schema(name), registry=registry)
 
 
 @lru_cache

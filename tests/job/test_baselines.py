@@ -22,8 +22,11 @@ from capc.learning.baselines import DP_SGD_LEAST_EPSILON, Baseline, teachers
 from capc.learning.data import Indices
 from capc.learning.training import FloatModel
 from capc.noise.release_noise import ReleaseNoise
+from capc.privacy.accountants.policies import certify
 from capc.protocol.functionality import ideal_functionality
 from job.stand_in import Recorder
+from support.few_passes import few_passes
+from support.label_costs import set_label_costs
 
 PARTY = 1
 MODEL = FloatModel((np.eye(10, 64),), (np.zeros(10),))
@@ -31,11 +34,15 @@ NO_NOISE = ReleaseNoise((0,) * 10)
 
 
 @pytest.fixture(scope="module")
-def state() -> JobState:
+def state(request: pytest.FixtureRequest) -> JobState:
     """A simulation of five parties, of which the first two query in turn; labels below 3 votes are withheld."""
     options = {"parties": "4", "queries": "6", "queriers": "2", "threshold": "3", "seed": "3"}
-    job = Job(prepare(resolve(options), simulated=True), Recorder())
-    job.run()
+    with pytest.MonkeyPatch.context() as patch:
+        few_passes(request, patch)
+        set_label_costs(patch)
+        job = Job(prepare(resolve(options), simulated=True), Recorder())
+        job.run()
+    certify.cache_clear()
     return job.state
 
 

@@ -68,7 +68,7 @@ def test_the_figures_of_section_05() -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012")
 @pytest.mark.parametrize("scheme", [GarbledTwoParty(), VectorisedTwoParty()], ids=["readable", "fast"])
-@settings(max_examples=examples(ordinary=20, nightly=100))
+@settings(max_examples=examples(ordinary=4, nightly=100))
 @given(st.data())
 def test_a_collaboration_tells_what_aes_hashed(scheme: GarbledTwoParty, data: st.DataObject) -> None:
     """Garblers hash both labels of a row, and evaluators one: a third of AES's work is the rows that are told."""

@@ -6,6 +6,7 @@ Imports the standard library only, so that it can speak when everything else is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 EXTRAS: dict[str, tuple[str, ...]] = {
@@ -44,8 +45,9 @@ class Requirement:
     version: str | None
 
 
+@cache
 def installed_version(distribution: str) -> str | None:
-    """The version of an installed distribution, None if there is none."""
+    """The version of an installed distribution, None if there is none; as this process first found it."""
     try:
         return version(distribution)
     except PackageNotFoundError:

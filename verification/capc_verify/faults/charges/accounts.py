@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from capc.noise.mechanism import RoundedGaussian
+from capc.noise.mechanism import DiscreteGaussian, RoundedGaussian, Skellam
 from capc.noise.sensitivity import Sensitivity
 from capc.privacy.account import Account
 from capc.privacy.accountants import ballots, conversion, filters, gdp, policies, steps
@@ -142,14 +142,13 @@ def gaussian_curve_for_any_noise() -> None:
     """Every noise of a deviation is charged as if it were the rounded Gaussian of it."""
     correct = gdp.composed_mu_squared
 
+    def like(step: steps.Step | steps.JointStep) -> steps.Step | steps.JointStep:
+        if isinstance(step, steps.Step) and isinstance(step.noise, DiscreteGaussian | Skellam):
+            return replace(step, noise=RoundedGaussian(step.noise.sigma_votes, step.noise.grid_bits))
+        return step
+
     def composed(taken: steps.Steps) -> Fraction:
-        total = Fraction(0)
-        for step, count in taken.items():
-            noise = getattr(step, "noise", None)
-            sigma, grid = getattr(noise, "sigma_votes", None), getattr(noise, "grid_bits", 0)
-            like = step if sigma is None else replace(step, noise=RoundedGaussian(sigma, grid))  # type: ignore[call-arg]
-            total += correct({like: count})
-        return total
+        return sum((count * correct({like(step): 1}) for step, count in taken.items()), Fraction(0))
 
     replace_everywhere(correct, composed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from capc.foundation.randomness import Seed
-from capc.privacy.ledger import Ledger, chain, keys, watch
+from capc.privacy.ledger import Ledger, chain, keys, records, watch
 from capc.privacy.ledger.chain import Head
 from capc.privacy.ledger.heads import KnownHead
 from capc.privacy.ledger.log import LedgerLog
@@ -64,7 +64,7 @@ def charges_of_any_cost() -> None:
     """A shown charge is not compared with what the terms say that a query costs."""
 
     def charge(body: bytes, terms: Terms) -> tuple[bytes, int]:  # noqa: ARG001
-        record = watch.read_query_record(body)
+        record = records.read_query_record(body)
         return record.session_tag, record.query
 
     replace_everywhere(watch._charge, charge)

@@ -11,6 +11,7 @@ from capc.session.parameters import Parameters
 from capc.steps import release_circuit, zero_sum
 from capc.steps.answering_party import external
 from capc.steps.privacy_guardian import external as guardian
+from capc.two_party.circuits import arithmetic
 from capc.two_party.circuits import release as circuits
 from capc.two_party.circuits.builder import Builder, Wire
 from capc_verify.faults.patching import replace_everywhere, replace_in
@@ -56,7 +57,7 @@ def any_label_of_a_circuit() -> None:
 
 def threshold_passed_only_above() -> None:
     """A count that reaches the threshold exactly does not pass it."""
-    correct = circuits.less_than_any
+    correct = arithmetic.less_than_any
 
     def not_above(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -> Wire:
         return builder.invert(correct(builder, right, left))

@@ -70,8 +70,8 @@ def input_labels_given_again() -> None:
     def keep(self: OfflineGarbling[object]) -> None:
         """Nothing is marked, and nothing is refused."""
 
-    OfflineGarbling.spend = keep  # type: ignore[method-assign]
-    OfflineGarbling.require_unspent = keep  # type: ignore[method-assign]
+    OfflineGarbling.spend = keep  # type: ignore[assignment, method-assign]
+    OfflineGarbling.require_unspent = keep  # type: ignore[assignment, method-assign]
 
 
 def states_follow_forks() -> None:

@@ -13,7 +13,7 @@ from statistics import median
 from capc_mpc.bench.measure import LONG_SECONDS, Setting
 from capc_mpc.bench.rows import Row
 from capc_mpc.bench.traffic import DELAY
-from capc_mpc.bench.variants import Variant
+from capc_mpc.bench.variants import PROGRAMS, Variant
 from capc_mpc.emulated.network import LinkSpec
 from capc_mpc.interface.protocols import protocol_named
 from capc_mpc.interface.steps import Step, parse
@@ -55,7 +55,8 @@ def seconds_of_a_run(variant: Variant) -> float:
     step = variant.step()
     if variant.protocol in WAYS:
         return _EMBEDDED_SECONDS + _EMBEDDED_PER_CASE * step.batch
-    records = _records().get(step.program, [])
+    # A baseline takes about as long as the program that it stands beside.
+    records = _records().get(PROGRAMS[variant.program].beside or step.program, [])
     near = min(records, key=lambda record: abs(_bits(record[0]) - _bits(step)), default=None)
     if near is None:
         return _UNKNOWN_SECONDS

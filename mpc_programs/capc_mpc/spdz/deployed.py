@@ -93,7 +93,7 @@ def run_party(
         protocol: a name of the table; every party names the same one.
         deployment: addresses and keys.
         model: the threat model that the configuration declares.
-        limits: time, waiting for the others included, and memory.
+        limits: time of the run itself, and memory.
         machine: the MP-SPDZ to use; the installed one by default.
         cache: where compiled programs are kept.
 

@@ -24,7 +24,7 @@ from capc_mpc.bench import forecast, links, tables, traffic
 from capc_mpc.bench.campaign import Campaign, Measure, over_loopback
 from capc_mpc.bench.document import Status, document, load, resumable, to_csv
 from capc_mpc.bench.folder import REPORT, keep, write_pages
-from capc_mpc.bench.measure import Setting
+from capc_mpc.bench.measure import LONG_SECONDS, Setting
 from capc_mpc.bench.over_networks import OverNetworks, model_only
 from capc_mpc.bench.plan import ALL, PROGRAMS, QUICK, Plan, make_plan, needs_machine
 from capc_mpc.bench.rows import Row, to_json
@@ -71,6 +71,7 @@ def bench(
     repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of a variant that count.")] = 3,
     warm_ups: Annotated[int, typer.Option(metavar="N", min=0, help="Runs before them.")] = 1,
     minutes: Annotated[float, typer.Option(metavar="MIN", min=0, help="No variant begins after that.")] = 15.0,
+    long: Annotated[float, typer.Option(metavar="S", help="A run that takes longer is the only one.")] = LONG_SECONDS,
     seconds: Annotated[float, typer.Option(metavar="S", help="Time limit of one run.")] = 600.0,
     measure_network: Annotated[
         bool, _network("--measure-network", "Measure over emulated links too, and model them; needs root.")
@@ -121,7 +122,7 @@ def bench(
             measured[links.GIVEN] = networks[links.GIVEN]
         ceiling = ceiling_of(first=first) if networks else None
         machine = the_machine() if needs_machine(protocols) else None
-        setting = Setting(machine, Limits(seconds=seconds), repeats, warm_ups, networks)
+        setting = Setting(machine, Limits(seconds=seconds), repeats, warm_ups, networks, long)
         plan = make_plan(programs.split(","), protocols, axes, machine)
         rows = resumable(folder / REPORT, setting) if folder is not None and resume else []
         found = _Found(plan, setting, sys.argv[1:], ceiling, measured)

@@ -63,6 +63,7 @@ def document(
         "note": None,
         "repeats": setting.repeats,
         "warm_ups": setting.warm_ups,
+        "long_seconds": setting.long_seconds,
         "limit_seconds": setting.limits.seconds,
         "limit_bytes": setting.limits.memory_bytes,
         "forecast_seconds": round(forecast_seconds),

@@ -101,7 +101,8 @@ def _head(found: Mapping[str, Any]) -> list[str]:
         f"{machine['processor']}, {machine['cores']} cores; {found['date']}.{state}",
         found["note"] or "",
         f"Each figure is the median of the runs that count, after {found['warm_ups']} that do not; the spread is the "
-        f"distance of their quartiles. A variant whose first run took more than 20 s ran once. Times of a run are from "
+        f"distance of their quartiles. A variant whose first run took more than {found['long_seconds']:g} s ran once. "
+        "Times of a run are from "
         f"the first input to the last output, preprocessing included; starting, connecting and handshakes are the "
         "set-up, and compiling and keys stand apart. Bytes are as the engine counts them, without what TLS and TCP "
         "add.",

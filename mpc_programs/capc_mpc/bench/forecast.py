@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from statistics import median
 
-from capc_mpc.bench.measure import LONG_SECONDS, Setting
+from capc_mpc.bench.measure import Setting
 from capc_mpc.bench.rows import Row
 from capc_mpc.bench.traffic import DELAY
 from capc_mpc.bench.variants import PROGRAMS, Variant
@@ -73,7 +73,7 @@ def forecast(variant: Variant, setting: Setting, factor: float = 1.0) -> float:
         factor: how much slower this machine is than the one on record.
     """
     once = factor * seconds_of_a_run(variant)
-    runs = 1 if once > LONG_SECONDS else setting.repeats + setting.warm_ups
+    runs = 1 if once > setting.long_seconds else setting.repeats + setting.warm_ups
     least = min(once, setting.limits.seconds)
     if variant.protocol in WAYS:
         return runs * least
@@ -113,7 +113,7 @@ def over_links(variant: Variant, setting: Setting, links: Mapping[str, LinkSpec]
     runs = setting.repeats + setting.warm_ups
     times = [once + rounds * spec.delay + (8 * sent / spec.rate if spec.rate else 0) for spec in links.values()]
     limit = setting.limits.seconds
-    measured = sum((1 if time > LONG_SECONDS else runs) * (min(time, limit) + _START_SECONDS) for time in times)
+    measured = sum((1 if time > setting.long_seconds else runs) * (min(time, limit) + _START_SECONDS) for time in times)
     return recorded + measured
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from capc.foundation.errors import InputError
 from capc_mpc.bench import traffic
 from capc_mpc.bench.links import told
-from capc_mpc.bench.measure import LONG_SECONDS, Setting, blank, measure, run_once, task_of
+from capc_mpc.bench.measure import Setting, blank, measure, run_once, task_of
 from capc_mpc.bench.rows import Link, Row
 from capc_mpc.bench.traffic import Traffic
 from capc_mpc.bench.variants import Variant
@@ -22,8 +22,6 @@ from capc_mpc.spdz.namespaces import Namespaces
 from capc_mpc.two_processes.placed import measure_at
 from capc_mpc.two_processes.ways import WAYS
 
-ONCE_FROM = 300.0
-"""What the model says takes longer is measured once, without a warm-up."""
 _REPEATS = 3
 """Batches of the embedded engine in one recording."""
 
@@ -62,9 +60,7 @@ class OverNetworks:
             return None
         parties = blank(variant).parties
         try:
-            return traffic.record(
-                parties, lambda site: marks(variant, setting, site), first=self.first, long=LONG_SECONDS
-            )
+            return traffic.record(parties, lambda site: marks(variant, setting, site), first=self.first)
         except (InputError, MpcError, LinkError) as error:
             self.say(f"  not modelled: {error}")
             return None
@@ -73,7 +69,8 @@ class OverNetworks:
         predicted = {} if recorded is None else {name: recorded.over(spec)}
         said = "" if recorded is None else f", predicted {predicted[name].seconds:.3g} s"
         self.say(f"  over {name} ({told(spec)}){said}")
-        if recorded is not None and predicted[name].seconds > ONCE_FROM:
+        if recorded is not None and predicted[name].seconds > setting.long_seconds:
+            # Without a warm-up, whose time would be that of a measurement.
             setting = replace(setting, repeats=1, warm_ups=0)
         parties = blank(variant).parties
         network = EmulatedNetwork(parties, spec, first=self.first)

@@ -29,6 +29,9 @@ FOLDER = "traffic"
 _PLAIN_RUNS = 3
 DELAY = 0.02
 """Of the run that says what parties wait for: more than they compute between two messages."""
+_LONG_SECONDS, _TOO_LONG_SECONDS = 20.0, 300.0
+"""What takes longer is recorded once without a delay; what takes much longer, not with one: its order then says alone
+what waits for what."""
 _MICROSECOND = 1e-6
 Run = Callable[[Namespaces], Sequence[Mark]]
 """Runs a variant at a place, once or several times, and marks the beginnings and ends of what is timed."""
@@ -55,28 +58,28 @@ class Traffic:
         return predict(self.programme, LinkSpec(spec.delay + self.late, spec.rate))
 
 
-def record(parties: int, run: Run, *, first: bool, long: float) -> Traffic:
+def record(parties: int, run: Run, *, first: bool) -> Traffic:
     """Records a variant.
 
     Args:
         parties: of the run.
         run: what is recorded.
         first: as of :class:`EmulatedNetwork`.
-        long: a run of so many seconds is recorded once, and nothing but its order says what it waits for.
 
     Raises:
         InputError: no network can be made here.
         MpcError: a run failed.
     """
     plain: list[Recording] = []
-    while len(plain) < _PLAIN_RUNS:
+    while len(plain) < _PLAIN_RUNS and not any(longest(each.marks) > _LONG_SECONDS for each in plain):
         recording, late = _recorded(parties, LinkSpec(), run, first=first)
         plain.append(recording)
-        if longest(recording.marks) > long:
-            return Traffic(programme_of(recording), late)
     plain.sort(key=lambda each: longest(each.marks))
+    chosen = plain[len(plain) // 2]
+    if longest(chosen.marks) > _TOO_LONG_SECONDS:
+        return Traffic(programme_of(chosen), late)
     delayed, late = _recorded(parties, LinkSpec(DELAY), run, first=first)
-    return Traffic(programme_of(plain[_PLAIN_RUNS // 2], [delayed]), late)
+    return Traffic(programme_of(chosen, [delayed]), late)
 
 
 def _recorded(parties: int, spec: LinkSpec, run: Run, *, first: bool) -> tuple[Recording, float]:

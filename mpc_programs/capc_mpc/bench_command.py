@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from importlib.util import find_spec
@@ -29,7 +29,6 @@ from capc_mpc.bench.over_networks import OverNetworks, model_only
 from capc_mpc.bench.plan import ALL, PROGRAMS, QUICK, Plan, make_plan, needs_machine
 from capc_mpc.bench.rows import Row, to_json
 from capc_mpc.bench.variants import AUTO, CHOSEN, OFF, ON, Variant
-from capc_mpc.emulated.network import LinkSpec
 from capc_mpc.emulated.probe import Ceiling
 from capc_mpc.emulated.probe import ceiling as ceiling_of
 from capc_mpc.spdz.machine import the_machine
@@ -122,10 +121,10 @@ def bench(
             measured[links.GIVEN] = networks[links.GIVEN]
         ceiling = ceiling_of(first=first) if networks else None
         machine = the_machine() if needs_machine(protocols) else None
-        setting = Setting(machine, Limits(seconds=seconds), repeats, warm_ups, networks, long)
+        setting = Setting(machine, Limits(seconds=seconds), repeats, warm_ups, networks, measured, long)
         plan = make_plan(programs.split(","), protocols, axes, machine)
         rows = resumable(folder / REPORT, setting) if folder is not None and resume else []
-        found = _Found(plan, setting, sys.argv[1:], ceiling, measured)
+        found = _Found(plan, setting, sys.argv[1:], ceiling)
         return _measure(found, rows, minutes, output, folder, csv, first=first)
 
 
@@ -137,7 +136,6 @@ class _Found:
     setting: Setting
     command: Sequence[str]
     ceiling: Ceiling | None
-    links: Mapping[str, LinkSpec]
 
     def document(self, rows: Sequence[Row], status: Status, seconds: float) -> dict[str, Any]:
         return document(rows, self.plan, self.setting, self.command, status, seconds, self.ceiling)
@@ -150,7 +148,7 @@ class _Found:
             if folder is not None:
                 traffic.save(folder, variant, recorded)
 
-        return OverNetworks(self.links, first, say, keep)
+        return OverNetworks(first, say, keep)
 
 
 def _measure(
@@ -176,7 +174,7 @@ def _measure(
 
     plan, setting = asked.plan, asked.setting
     campaign = Campaign(plan, setting, minutes, kept, say, asked.measure(folder, say, first=first), rows)
-    seconds = forecast.total(campaign.left(), setting, links=asked.links)
+    seconds = forecast.total(campaign.left(), setting)
     say(_forecast_line(len(campaign.left()), len(rows), seconds, minutes))
     status = campaign.run()
     show(output, campaign.rows)

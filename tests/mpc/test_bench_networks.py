@@ -75,8 +75,8 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def rows_of(lines: list[str], variant: Variant = ARGMAX) -> list[Row]:
     links = {"far": LinkSpec(0.1, 1e6), "slower": LinkSpec(400.0, None)}
-    over = OverNetworks(links, first=True, say=lines.append, keep=lambda *_: lines.append("kept"))
-    return over(variant, Setting(None, repeats=3, networks={"far": links["far"]}))
+    over = OverNetworks(first=True, say=lines.append, keep=lambda *_: lines.append("kept"))
+    return over(variant, Setting(None, repeats=3, networks={"far": links["far"]}, links=links))
 
 
 def test_traffic_is_kept_beside_a_report_and_read_again(tmp_path: Path) -> None:

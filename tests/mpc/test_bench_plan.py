@@ -1,5 +1,7 @@
 """What a bench would measure, decided before anything runs: the matrix, what cannot run, and how long it takes."""
 
+import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from capc_mpc.bench.measure import LONG_SECONDS, Setting
 from capc_mpc.bench.plan import make_plan
 from capc_mpc.bench.rows import Once, Row
 from capc_mpc.bench.variants import PROGRAMS, Variant, matrix
+from capc_mpc.emulated.network import LinkSpec
 from capc_mpc.interface import steps
 from capc_mpc.interface.protocols import PROTOCOLS, Adversary, Model
+from capc_mpc.measuring import evidence
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import Machine
 from capc_mpc.two_processes.ways import ONE_CIRCUIT, ROUNDS, STASH
@@ -109,6 +113,19 @@ def test_the_defaults_are_forecast_to_end_in_fifteen_minutes() -> None:
     whole = make_plan(list(plan.PROGRAMS), plan.QUICK, {}, machine_with_everything())
     assert len(whole.variants) > 40
     assert forecast.total(whole.variants, setting) < 15 * 60
+
+
+def test_links_take_their_time_in_a_forecast() -> None:
+    plain = Setting(None, repeats=3, warm_ups=1)
+    far = replace(plain, networks={"far": LinkSpec(2.0)}, links={"far": LinkSpec(2.0)})
+    slow = replace(plain, networks={"slow": LinkSpec(0, 1e3)}, links={"slow": LinkSpec(0, 1e3)})
+    assert forecast.over_links(ARGMAX, plain) == 0
+    records = json.loads((evidence.folder() / "argmax.json").read_text())["runs"]["semi2k"]["costs"]
+    assert forecast.total([ARGMAX], far) > forecast.total([ARGMAX], plain) + 2 * records["rounds"]
+    # A run that is longer than the limit is stopped then.
+    assert forecast.total([ARGMAX], slow) > forecast.total([ARGMAX], plain) + plain.limits.seconds
+    embedded = replace(ARGMAX, protocol=ONE_CIRCUIT)
+    assert forecast.total([embedded], far) > 4 * 2 * 2.0
 
 
 def test_a_long_run_is_forecast_once_and_what_was_measured_corrects_the_rest() -> None:

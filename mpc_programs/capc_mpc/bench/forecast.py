@@ -6,7 +6,7 @@ A forecast decides nothing that is measured; it tells people whether to wait.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from statistics import median
 
@@ -14,7 +14,6 @@ from capc_mpc.bench.measure import Setting
 from capc_mpc.bench.rows import Row
 from capc_mpc.bench.traffic import DELAY
 from capc_mpc.bench.variants import PROGRAMS, Variant
-from capc_mpc.emulated.network import LinkSpec
 from capc_mpc.interface.protocols import protocol_named
 from capc_mpc.interface.steps import Step, parse
 from capc_mpc.measuring.evidence import folder
@@ -103,7 +102,7 @@ def told(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def over_links(variant: Variant, setting: Setting, links: Mapping[str, LinkSpec], factor: float = 1.0) -> float:
+def over_links(variant: Variant, setting: Setting, factor: float = 1.0) -> float:
     """Seconds for the rows of a variant over links, and for recording its traffic, by rounds and bytes on record."""
     if not setting.networks:
         return 0.0
@@ -111,7 +110,7 @@ def over_links(variant: Variant, setting: Setting, links: Mapping[str, LinkSpec]
     rounds, sent = _rounds_and_bytes(variant)
     recorded = _RECORDINGS * (once + _START_SECONDS) + rounds * DELAY
     runs = setting.repeats + setting.warm_ups
-    times = [once + rounds * spec.delay + (8 * sent / spec.rate if spec.rate else 0) for spec in links.values()]
+    times = [once + rounds * spec.delay + (8 * sent / spec.rate if spec.rate else 0) for spec in setting.links.values()]
     limit = setting.limits.seconds
     measured = sum((1 if time > setting.long_seconds else runs) * (min(time, limit) + _START_SECONDS) for time in times)
     return recorded + measured
@@ -131,10 +130,6 @@ def _rounds_and_bytes(variant: Variant) -> tuple[float, float]:
     return run["costs"]["rounds"], run["costs"]["bytes_sent"] / 2 * step.batch / recorded
 
 
-def total(
-    variants: Sequence[Variant], setting: Setting, factor: float = 1.0, links: Mapping[str, LinkSpec] | None = None
-) -> float:
+def total(variants: Sequence[Variant], setting: Setting, factor: float = 1.0) -> float:
     """Seconds for all of them, over loopback and over links."""
-    return sum(
-        forecast(variant, setting, factor) + over_links(variant, setting, links or {}, factor) for variant in variants
-    )
+    return sum(forecast(variant, setting, factor) + over_links(variant, setting, factor) for variant in variants)

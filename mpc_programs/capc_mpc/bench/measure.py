@@ -42,6 +42,7 @@ class Setting:
         repeats: runs that count.
         warm_ups: runs before them, which fill caches and compile.
         networks: to model, where traffic is recorded.
+        links: of these, over which it is measured.
         long_seconds: a first run that took longer is the measurement, and the only one.
     """
 
@@ -50,6 +51,7 @@ class Setting:
     repeats: int = 3
     warm_ups: int = 1
     networks: Mapping[str, LinkSpec] = field(default_factory=dict)
+    links: Mapping[str, LinkSpec] = field(default_factory=dict)
     long_seconds: float = LONG_SECONDS
 
 

@@ -31,13 +31,11 @@ class OverNetworks:
     """All rows of a variant: over loopback, and over links.
 
     Attributes:
-        links: over which it is measured.
         first: as of :class:`EmulatedNetwork`.
         say: a line for people.
         keep: takes what was recorded.
     """
 
-    links: Mapping[str, LinkSpec]
     first: bool
     say: Callable[[str], None]
     keep: Callable[[Variant, Traffic], None]
@@ -51,7 +49,7 @@ class OverNetworks:
         if recorded is not None:
             self.keep(variant, recorded)
             row = replace(row, predicted={name: recorded.over(spec) for name, spec in setting.networks.items()})
-        return [row, *(self._over(variant, setting, name, spec, recorded) for name, spec in self.links.items())]
+        return [row, *(self._over(variant, setting, name, spec, recorded) for name, spec in setting.links.items())]
 
     def _recorded(self, variant: Variant, setting: Setting) -> Traffic | None:
         """What the model needs, None of what runs in several threads or could not be recorded."""

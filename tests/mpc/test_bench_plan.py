@@ -11,7 +11,7 @@ from capc.foundation.errors import InputError
 from capc_mpc.bench import forecast, plan, variants
 from capc_mpc.bench.measure import LONG_SECONDS, Setting
 from capc_mpc.bench.plan import make_plan
-from capc_mpc.bench.rows import Once, Row
+from capc_mpc.bench.rows import Link, Once, Row
 from capc_mpc.bench.variants import PROGRAMS, Variant, matrix
 from capc_mpc.emulated.network import LinkSpec
 from capc_mpc.interface import steps
@@ -136,6 +136,8 @@ def test_a_long_run_is_forecast_once_and_what_was_measured_corrects_the_rest() -
     costs = Costs(once.seconds, 2, 1)
     row = Row(ARGMAX, "loopback", 2, Model.BASE, Adversary.SEMI_HONEST, "tls", runs=(once,), costs=costs)
     assert forecast.factor_of([]) == 1.0
+    over_a_link = replace(row, link=Link(1.0, None, "tun", "reno", False, 0.0, 0.0))
+    assert forecast.factor_of([over_a_link]) == 1.0
     assert forecast.factor_of([row]) == pytest.approx(2)
     assert forecast.total([slow], quick, 2.0) > 1.5 * forecast.total([slow], quick, 1.0)
 

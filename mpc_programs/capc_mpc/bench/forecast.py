@@ -90,7 +90,7 @@ def _compiling(variant: Variant, setting: Setting) -> float:
 
 def factor_of(rows: Sequence[Row]) -> float:
     """How much slower runs were than on record, of the rows that say so; 1 if none does."""
-    long = [row for row in rows if row.ran and row.seconds > _START_SECONDS]
+    long = [row for row in rows if row.ran and row.link is None and row.seconds > _START_SECONDS]
     ratios = [row.seconds / seconds_of_a_run(row.variant) for row in long]
     return median(ratios) if ratios else 1.0
 

@@ -183,7 +183,7 @@ def party(
     model: _Model = "base",
     wait: Annotated[float, typer.Option(metavar="S", min=0, help="How long to wait for the others.")] = 60.0,
     plain_channels: Annotated[
-        bool, typer.Option("--plain-channels", help="Something else protects what MP-SPDZ does not put under TLS.")
+        bool, typer.Option("--plain-channels", help="A tunnel of yours protects what MP-SPDZ does not: no relay.")
     ] = False,
     seconds: _Seconds = 600.0,
     json: _Json = None,

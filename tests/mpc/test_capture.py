@@ -113,8 +113,13 @@ def test_records_are_told_from_other_bytes() -> None:
 
 @needs_mp_spdz
 @pytest.mark.slow
-@pytest.mark.parametrize("protocol", ["semi2k", "spdz2k", "mascot", "semi-bin", "yao"])
-def test_all_that_is_sent_under_tls_is_tls_and_yao_sends_none(protocol: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "relays"),
+    [("semi2k", False), ("spdz2k", False), ("mascot", False), ("semi-bin", False), ("yao", False), ("yao", True)],
+)
+def test_all_that_is_sent_under_tls_is_tls_and_yao_sends_none_unless_it_is_relayed(
+    protocol: str, relays: bool, tmp_path: Path
+) -> None:
     row = protocol_named(protocol)
     if protocol not in the_machine().protocols():
         pytest.skip(f"{protocol}-party.x is not installed")
@@ -125,14 +130,16 @@ def test_all_that_is_sent_under_tls_is_tls_and_yao_sends_none(protocol: str, tmp
             (f"127.0.0.1:{first}", f"127.0.0.1:{first + 1}"),
             (f"127.0.0.1:{first + 2}", f"127.0.0.1:{first + 1}"),
         ]
-        plain = row.channels is not Channels.TLS
-        places = [Deployment(addresses, tmp_path, plain_channels=plain) for addresses in listed]
+        places = [Deployment(addresses, tmp_path, plain_channels=not relays) for addresses in listed]
         runs = list(pool.map(lambda party: run_party(STEP, party, own[party], protocol, places[party]), range(2)))
     assert runs[1].learnt == {"vote.0": [14], "vote.1": [0]}
     meeting, *channels = [one for one in found if one.called]
     assert is_tls(meeting.called)
     assert is_tls(meeting.answered)
     assert channels
+    if row.channels is not Channels.TLS and relays:
+        assert all(is_tls(one.called) and is_tls(one.answered) for one in channels)
+        return
     read = [(*named(bytes(one.called)), bytes(one.answered)) for one in channels]
     outside = {name: called + answered for name, called, answered in read if not (is_tls(called) and is_tls(answered))}
     if row.channels is Channels.TLS:

@@ -7,7 +7,7 @@ import pytest
 
 from capc.foundation.errors import InputError
 from capc_mpc.interface import steps
-from capc_mpc.interface.protocols import Channels, Model, protocol_named
+from capc_mpc.interface.protocols import Model, protocol_named
 from capc_mpc.spdz.deployed import Deployment, PartyRun, run_party
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.machine import Machine, the_machine
@@ -28,8 +28,7 @@ def test_two_parties_that_know_their_own_inputs_only(protocol: str, tmp_path: Pa
     first = free_ports(2)
     if protocol_named(protocol).program not in the_machine().parties:
         pytest.skip(f"{protocol}-party.x is not installed")
-    plain = protocol_named(protocol).channels is not Channels.TLS
-    deployment = Deployment((f"127.0.0.1:{first}", f"127.0.0.1:{first + 1}"), tmp_path, plain_channels=plain)
+    deployment = Deployment((f"127.0.0.1:{first}", f"127.0.0.1:{first + 1}"), tmp_path)
     with ThreadPoolExecutor(2) as pool:
         answering, querying = pool.map(lambda p: run_party(STEP, p, [OWN[p]], protocol, deployment), range(2))
     assert answering.learnt == {}
@@ -71,12 +70,6 @@ def test_a_role_without_inputs_needs_no_columns(tmp_path: Path) -> None:
         InputError, match=r"column 1 logit_shares: argmax has no such input here: its columns are 0 mask"
     ):
         run_party(STEP, 0, [{**OWN[0], **OWN[1]}], "replicated-ring", deployment, **own)
-
-
-@pytest.mark.parametrize(("protocol", "what"), [("yao", "its channels"), ("hemi", "its public keys")])
-def test_what_goes_outside_of_tls_is_refused_among_machines(protocol: str, what: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"protocol {protocol}: MP-SPDZ sends {what} outside of TLS"):
-        run_party(STEP, 0, [OWN[0]], protocol, Deployment(("h:1", "h:2"), tmp_path))
 
 
 @pytest.mark.parametrize(("party", "addresses"), [(0, 1), (2, 2), (-1, 2)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,11 @@ from capc_mpc.spdz.kept import require_place
 from capc_mpc.spdz.machine import Machine, the_machine
 from capc_mpc.spdz.meeting import Meeting, meet, parse_addresses
 from capc_mpc.spdz.processes import Limits, execute, failure, failures, read_streams
+from capc_mpc.spdz.relay import enclosed, enclosing, relayed
 from capc_mpc.spdz.running import flags, fresh_source, prepare
+
+_FIRST_PORT = 5000
+"""Of the parties as an enclosed one sees them, in a network of its own."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Deployment:
             one link per certificate by its subject hash (:func:`capc_mpc.spdz.keys.write_keys`, or MP-SPDZ's own
             script). Keys that the parties generate together under `lowgear` are kept there too.
         wait_seconds: how long to wait for the others; None leaves it to MP-SPDZ, which gives up after a minute.
-        plain_channels: whether messages may go outside of TLS, since something else protects them.
+        plain_channels: whether messages may go outside of TLS, since something else protects them. Else a relay carries
+            those that MP-SPDZ would send so.
     """
 
     addresses: tuple[str, ...]
@@ -58,18 +64,21 @@ class PartyRun:
     costs: Costs
 
 
-def check_channels(row: Protocol) -> None:
-    """Refuses a protocol whose messages would go over a network as they are.
+def needs_relay(row: Protocol) -> bool:
+    """Whether MP-SPDZ leaves some of a protocol's messages outside of TLS, so that a relay has to carry them.
 
     Raises:
-        InputError: MP-SPDZ does not put all that it sends under TLS.
+        InputError: it does, and party programs cannot be enclosed here.
     """
-    if row.channels is not Channels.TLS:
+    if row.channels is Channels.TLS:
+        return False
+    if enclosing() is None:
         what = "its channels" if row.channels is Channels.PLAIN else "its public keys"
         raise InputError(
-            f"protocol {row.name}: MP-SPDZ sends {what} outside of TLS, so that nobody knows whose they are. Choose "
-            f"semi2k or semi-bin, or give --plain-channels where a tunnel of your own joins the parties"
+            f"protocol {row.name}: MP-SPDZ sends {what} outside of TLS, and a relay needs network namespaces: unshare, "
+            f"on Linux. Choose semi2k or semi-bin, or give --plain-channels where a tunnel of yours joins the parties"
         )
+    return True
 
 
 def run_party(
@@ -99,7 +108,7 @@ def run_party(
 
     Raises:
         InputError: as :func:`capc_mpc.spdz.running.run`; another number of addresses than the run has parties; keys
-            that are missing or whose time is over; or messages would go outside of TLS.
+            that are missing or whose time is over; or messages would go outside of TLS, and nothing can carry them.
         MpcError: compiler or machine failed, a limit was reached, or another party did not come or means another run.
     """
     row, limits = protocol_named(protocol), limits or Limits()
@@ -110,8 +119,7 @@ def run_party(
             f"party {party} and {len(deployment.addresses)} addresses for a run of {parties} parties: give one address "
             f"for each, and a party among them"
         )
-    if not deployment.plain_channels:
-        check_channels(row)
+    relays = not deployment.plain_channels and needs_relay(row)
     require_place(row, deployment.keys)
     addresses = parse_addresses(deployment.addresses)
     machine = machine or the_machine()
@@ -119,17 +127,21 @@ def run_party(
     given = [{} for _ in range(step.batch)] if cases is None else cases
     own = complete(step, row.domain, given, {party: fresh_source()})
     programs = compiled(machine, step, row, parties, cache or default_cache(), limits.seconds)
+    purpose = f"{bytecode_name(step)} ({text_digest(step)[:16]}) under {row.name} of MP-SPDZ {machine.version}"
+    meeting = Meeting(party, addresses, deployment.keys, purpose, deployment.wait_seconds or 0.0)
     if deployment.wait_seconds is not None:
-        purpose = f"{bytecode_name(step)} ({text_digest(step)[:16]}) under {row.name} of MP-SPDZ {machine.version}"
-        meet(Meeting(party, addresses, deployment.keys, purpose, deployment.wait_seconds))
+        meet(meeting)
     with tempfile.TemporaryDirectory(prefix="capc-mpc-") as name:
         folder = Path(name)
         data = prepare(folder, programs.programs, {party: input_text(step, row.domain, party, own)})
         shutil.copytree(deployment.keys, data, dirs_exist_ok=True)
-        (folder / "addresses").write_text("\n".join(deployment.addresses) + "\n")
         command = [str(program), *flags(row, step, parties, party), "-ip", "addresses", bytecode_name(step)]
-        what = f"{step.program} under {row.name}"
-        ended = execute({party: command}, folder, limits, what)
+        what, ports = f"{step.program} under {row.name}", range(_FIRST_PORT, _FIRST_PORT + parties)
+        listed = [f"127.0.0.1:{port}" for port in ports] if relays else deployment.addresses
+        (folder / "addresses").write_text("\n".join(listed) + "\n")
+        with relayed(meeting, folder) if relays else nullcontext():
+            placed = enclosed(party, ports, command) if relays else command
+            ended = execute({party: placed}, folder, limits, what)
         if failures(ended):
             raise failure(ended, folder, what)
         out, err = read_streams(folder, party)

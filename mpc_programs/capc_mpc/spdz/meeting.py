@@ -137,7 +137,8 @@ def _listen(meeting: Meeting) -> socket.socket:
         raise InputError(f"port {port} (--addresses): cannot be listened on ({error.strerror}): name another") from None
 
 
-def _context(meeting: Meeting, purpose: ssl._SSLMethod, others: Sequence[int]) -> ssl.SSLContext:
+def context_of(meeting: Meeting, purpose: ssl._SSLMethod, others: Sequence[int]) -> ssl.SSLContext:
+    """TLS as one end of a connection with one of these parties, whose certificate it demands."""
     context = ssl.SSLContext(purpose)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
@@ -151,7 +152,7 @@ def _context(meeting: Meeting, purpose: ssl._SSLMethod, others: Sequence[int]) -
 
 def _call(meeting: Meeting, other: int, end: float, stop: threading.Event) -> dict[int, ssl.SSLSocket]:
     """Connects to a party that comes before this one, until it is there."""
-    context = _context(meeting, ssl.PROTOCOL_TLS_CLIENT, [other])
+    context = context_of(meeting, ssl.PROTOCOL_TLS_CLIENT, [other])
     while time.monotonic() < end and not stop.is_set():
         raw = _attempt(lambda: socket.create_connection(meeting.addresses[other], timeout=_HANDSHAKE_SECONDS))
         secure = _secured(raw, context)
@@ -167,7 +168,7 @@ def _answer(
 ) -> dict[int, ssl.SSLSocket]:
     """Takes the connections of the parties that come after this one; strangers are hung up on."""
     met: dict[int, ssl.SSLSocket] = {}
-    context = _context(meeting, ssl.PROTOCOL_TLS_SERVER, sorted(others))
+    context = context_of(meeting, ssl.PROTOCOL_TLS_SERVER, sorted(others))
     listener.settimeout(_RETRY_SECONDS)
     while others - met.keys() and time.monotonic() < end and not stop.is_set():
         accepted = _attempt(listener.accept)

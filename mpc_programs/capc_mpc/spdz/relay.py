@@ -1,0 +1,137 @@
+"""The channels of protocols that MP-SPDZ runs over plain TCP, carried between machines under TLS with the run's keys.
+
+The party program is enclosed (:mod:`capc_mpc.spdz.enclosed`): it meets nobody but this relay, through sockets in the
+folder of the run, which the user alone can open. Between the machines each connection is one of TLS, both ends of which
+show the very certificate that belongs to the party; whoever shows another is hung up on.
+
+Reveals: to an observer of the network how many bytes pass when; to no machine more than to its party.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from capc_mpc.spdz.enclosed import INWARD, outward
+from capc_mpc.spdz.keys import certificate_of
+from capc_mpc.spdz.meeting import Meeting, context_of
+from capc_mpc.spdz.pumps import Ends, connected, join
+
+_CONNECT_SECONDS = 60.0
+_DRAIN_SECONDS = 10.0
+
+
+@cache
+def enclosing() -> tuple[str, ...] | None:
+    """What starts a command in a network of its own, None where this system or user may not."""
+    program = shutil.which("unshare")
+    for flags in ([], ["--user", "--map-root-user"]):
+        words = [program or "", *flags, "--net"]
+        if program and not subprocess.run([*words, "true"], capture_output=True, check=False).returncode:  # noqa: S603
+            return tuple(words)
+    return None
+
+
+def enclosed(party: int, ports: Sequence[int], command: Sequence[str]) -> list[str]:
+    """The command that runs a party program enclosed; :func:`enclosing` must give something."""
+    words = [sys.executable, "-P", "-m", "capc_mpc.spdz.enclosed", str(party), ",".join(map(str, ports))]
+    return [*(enclosing() or ()), *words, *command]
+
+
+@contextmanager
+def relayed(meeting: Meeting, folder: Path) -> Iterator[None]:
+    """Carries a party's connections while the block runs, and to their last byte after it.
+
+    Args:
+        meeting: who the parties are, where, and with which keys; they have met.
+        folder: of the run.
+    """
+    relay = _Relay(meeting, folder)
+    started = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(relay.serve(started)), name="relay", daemon=True)
+    thread.start()
+    try:
+        started.wait()
+        yield
+    finally:
+        relay.end()
+        thread.join()
+
+
+class _Relay:
+    """One party's end of all its connections."""
+
+    def __init__(self, meeting: Meeting, folder: Path) -> None:
+        self._meeting, self._folder = meeting, folder
+        parties = range(len(meeting.addresses))
+        self._certificates = {n: certificate_of(meeting.keys, n).public_bytes(Encoding.DER) for n in parties}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over = asyncio.Event()
+        self._carried: set[asyncio.Task[None]] = set()
+
+    def end(self) -> None:
+        """Lets :meth:`serve` end once everything is carried."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._over.set)
+
+    async def serve(self, started: threading.Event) -> None:
+        """Carries connections until it is told to end."""
+        self._loop = asyncio.get_running_loop()
+        own = self._meeting.party
+        _, port = self._meeting.addresses[own]
+        later = range(own + 1, len(self._meeting.addresses))
+        servers = []
+        try:
+            if later:
+                context = context_of(self._meeting, ssl.PROTOCOL_TLS_SERVER, later)
+                servers.append(await asyncio.start_server(partial(self._enter, later), port=port, ssl=context))
+            for other in range(own):
+                place = self._folder / outward(other)
+                servers.append(await asyncio.start_unix_server(partial(self._leave, other), place))
+        finally:
+            started.set()
+        await self._over.wait()
+        for server in servers:
+            server.close()
+        if self._carried:
+            await asyncio.wait(self._carried, timeout=_DRAIN_SECONDS)
+
+    async def _leave(self, other: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """From the party program to another party."""
+        host, port = self._meeting.addresses[other]
+        context = context_of(self._meeting, ssl.PROTOCOL_TLS_CLIENT, [other])
+        far = await connected(_CONNECT_SECONDS, lambda: asyncio.open_connection(host, port, ssl=context))
+        await self._carry((reader, writer), far if far is not None and self._holds(far, [other]) else None)
+
+    async def _enter(self, others: Sequence[int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """From another party to the party program."""
+        far = None
+        if self._holds((reader, writer), others):
+            place = self._folder / INWARD
+            far = await connected(_CONNECT_SECONDS, lambda: asyncio.open_unix_connection(place))
+        await self._carry((reader, writer), far)
+
+    async def _carry(self, near: Ends, far: Ends | None) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._carried.add(task)
+            task.add_done_callback(self._carried.discard)
+        if far is None:
+            near[1].close()
+        else:
+            await join(near, far)
+
+    def _holds(self, ends: Ends, others: Sequence[int]) -> bool:
+        """Whether the other end of a TLS connection has shown the certificate of one of these parties."""
+        shown = ends[1].get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return shown in [self._certificates[other] for other in others]

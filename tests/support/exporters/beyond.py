@@ -89,7 +89,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], Shape, str]] = {
             nn.Linear(12, 3),
         ), ROW, NORM,
     ),
-    "attention": (Attention, ROW, "is not supported"),
+    "attention": (Attention, ROW, "is not supported|keep the batch first"),
     "transposed_convolution": (
         lambda: seq(conv(1, 2), nn.ConvTranspose2d(2, 2, 2, 2), nn.ReLU(), pooled_head(2)), IMAGE,
         "ConvTranspose at .* is not supported",

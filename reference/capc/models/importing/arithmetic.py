@@ -121,6 +121,8 @@ def mean(place: Place, value: str, axes: Sequence[int], *, keeps: bool) -> str:
         raise UnsupportedError("it is a mean over the rows of a batch", remedy)
     if _are_pixels_of_channels_last(place, value, axes):
         return _of_channels_last(mean, place, value, keeps=keeps)
+    if _is_of_rows(place, value, axes):
+        return _of_rows(mean, place, value, keeps=keeps)
     pool = settings.mean(place.shape(value), axes)
     if pool is not None:
         value = place.add(pool, value)
@@ -129,10 +131,19 @@ def mean(place: Place, value: str, axes: Sequence[int], *, keeps: bool) -> str:
     return value if keeps else place.reshape(value, settings.without_axes(place.shape(value), axes, place.batch))
 
 
+def total(place: Place, value: str, axes: Sequence[int], *, keeps: bool) -> str:
+    """A sum over height and width, or one of them: so many times the mean."""
+    shape = (place.batch, *place.shape(value))
+    count = prod(shape[axis] for axis in {axis % len(shape) for axis in axes or range(len(shape))})
+    return times(place, mean(place, value, axes, keeps=keeps), np.array(float(count)))
+
+
 def largest(place: Place, value: str, axes: Sequence[int], *, keeps: bool) -> str:
     """The largest over height and width, or one of them. It keeps its axes as 1, or drops them."""
     if _are_pixels_of_channels_last(place, value, axes):
         return _of_channels_last(largest, place, value, keeps=keeps)
+    if _is_of_rows(place, value, axes):
+        return _of_rows(largest, place, value, keeps=keeps)
     shape = place.shape(value)
     taken = {axis % (len(shape) + 1) for axis in axes}
     if len(shape) != 3 or not taken or not taken <= {2, 3}:
@@ -152,6 +163,40 @@ def _of_channels_last(reduced: Callable[..., str], place: Place, value: str, *, 
     """What is made of all pixels of a value whose channels are its last axis."""
     made = reduced(place, transposed(place, value, [0, 3, 1, 2]), [2, 3], keeps=False)
     return place.reshape(made, (1, 1, place.shape(value)[2])) if keeps else made
+
+
+def _is_of_rows(place: Place, value: str, axes: Sequence[int]) -> bool:
+    """Whether it is over the only row of each channel, as after one over each row of pixels."""
+    return len(place.shape(value)) == 2 and [axis % 3 for axis in axes] == [2]
+
+
+def _of_rows(reduced: Callable[..., str], place: Place, value: str, *, keeps: bool) -> str:
+    channels, width = place.shape(value)
+    made = reduced(place, place.reshape(value, (channels, 1, width)), [2, 3], keeps=False)
+    return place.reshape(made, (channels, 1)) if keeps else made
+
+
+def taken(place: Place, value: str, axis: int, entries: Sequence[int]) -> str:
+    """These entries along an axis, in this order. The axis counts the batch.
+
+    All of them in another order are a transposition; some of a row's features are a linear layer.
+
+    Raises:
+        UnsupportedError: they are of the batch, or some of the channels or pixels.
+    """
+    shape = place.shape(value)
+    axis %= len(shape) + 1
+    size = shape[axis - 1]
+    if axis == 0 or not all(0 <= entry < size for entry in entries):
+        raise UnsupportedError(f"it takes entries along axis {axis} of rows of the shape {shape}", "keep the batch")
+    if list(entries) == list(range(size)):
+        return place.add(Identity(), value)
+    if sorted(entries) == list(range(size)):
+        order = np.take(np.arange(prod(shape)).reshape(shape), list(entries), axis - 1).reshape(-1)
+        return place.add(Reorder(order, shape), value)
+    if len(shape) != 1:
+        raise UnsupportedError("it takes some of the channels or pixels", "use all of them, or a convolution before it")
+    return place.add(Linear(np.eye(size)[list(entries)], np.zeros(len(entries))), value)
 
 
 def transposed(place: Place, value: str, axes: Sequence[int]) -> str:

@@ -26,7 +26,14 @@ from capc.models.importing.graph import (
     refusal,
 )
 from capc.models.importing.torch_modules.calls import AtenCall, Value
-from capc.models.importing.torch_modules.exporting import ROWS, constants, exported, is_pytorchs_own, network
+from capc.models.importing.torch_modules.exporting import (
+    ROWS,
+    constants,
+    exported,
+    is_pytorchs_own,
+    network,
+    results,
+)
 from capc.models.importing.torch_modules.operators import BUILDERS
 from capc.models.importing.torch_modules.origin import Layer, torch_origin
 
@@ -74,12 +81,14 @@ class _Reader:
         self._known: dict[fx.Node, object] = {}
         """By node: a :class:`Value` of the graph, or what does not depend on the query."""
         self._constants = constants(program)
+        self._results = results(program)
+        """What the module returns, without the buffers that it changes."""
         self._calls: list[tuple[str, str, str]] = []
         """Nodes of the graph, each with the call of a layer it is part of, and the layer's path."""
 
     def read(self) -> None:
         """Adds all nodes that the output needs to the graph."""
-        needed = _needed(self._nodes)
+        needed = _needed(self._nodes, self._results)
         for node in self._nodes:
             if node.op == "placeholder":
                 self._known[node] = self._constants.get(node.name, Value(INPUT))
@@ -97,10 +106,9 @@ class _Reader:
         return made
 
     def _read_output(self, node: fx.Node) -> None:
-        results = node.args[0]
-        if not isinstance(results, tuple | list) or len(results) != 1:
+        if len(self._results) != 1:
             raise refusal("output", node.name, "it is not one tensor", "return the logits only")
-        result = self._known.get(results[0]) if isinstance(results[0], fx.Node) else None
+        result = self._known.get(self._results[0])
         if not isinstance(result, Value):
             raise refusal("output", node.name, "it does not depend on the query", "return the logits")
         self._graph.output = result.name
@@ -112,12 +120,16 @@ class _Reader:
         with named(kind, name):
             known = cast(Callable[[fx.Node], fx.node.Argument], self._known.__getitem__)
             args, kwargs = fx.map_arg(node.args, known), fx.map_arg(node.kwargs, known)
-            if _is_random(node.target) and _name(node) not in BUILDERS:
+            is_known = settings.remedy_for(kind, _name(node)) != settings.GENERAL_REMEDY
+            # Recurrent layers can drop out, so that PyTorch counts them as random.
+            if _is_random(node.target) and _name(node) not in BUILDERS and not is_known:
                 raise UnsupportedError("it is random in evaluation too", "remove what is random")
             if not any(isinstance(self._known[source], Value) for source in node.all_input_nodes):
                 self._known[node] = self._computed(node, args, kwargs)
                 return
             if node.target is operator.getitem:
+                if node.args[1] != 0:
+                    raise UnsupportedError("it takes another result than the first", "use values, not their places")
                 self._known[node] = self._known[node.all_input_nodes[0]]
                 return
             if not isinstance(node.target, torch._ops.OpOverload) or _name(node) not in BUILDERS:
@@ -135,7 +147,7 @@ class _Reader:
         if isinstance(shown, Tensor) and shown.numel() > MAX_CONSTANTS:
             raise UnsupportedError(f"it makes {shown.numel()} numbers of weights", f"make at most {MAX_CONSTANTS}")
         if not callable(node.target):
-            raise UnsupportedError("it is no function", "use operators of PyTorch")
+            raise UnsupportedError("a part of its code runs in another mode", "remove torch.autocast from it")
         try:
             with torch.no_grad():
                 return node.target(*args, **kwargs)
@@ -167,10 +179,10 @@ def _unsupported(kind: str, name: str) -> UnsupportedError:
     return UnsupportedError(problem, settings.remedy_for(kind, name))
 
 
-def _needed(nodes: list[fx.Node]) -> set[fx.Node]:
-    needed: set[fx.Node] = set()
+def _needed(nodes: list[fx.Node], results: list[fx.Node]) -> set[fx.Node]:
+    needed = set(results)
     for node in reversed(nodes):
-        if node.op == "output" or node in needed:
+        if node in needed:
             needed.update(node.all_input_nodes)
     return needed
 

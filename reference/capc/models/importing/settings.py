@@ -9,11 +9,11 @@ from capc.models.importing.graph import AveragePool, MaxPool, Shape, Unsupported
 
 Sides = tuple[int, int]
 """Zeros before and after, along one axis."""
-_RECURRENT = frozenset(["gru", "loop", "lstm", "rnn", "scan"])
+_RECURRENT = frozenset(["gru", "grucell", "loop", "lstm", "lstmcell", "rnn", "rnncell", "scan"])
 _SMOOTH = "train it again with ReLU, ReLU6 or a LeakyReLU of slope 2**-3"
 _INSTEAD = {
     **dict.fromkeys(("celu", "elu", "erf", "erfc", "exp", "gelu", "log", "mish", "rrelu", "selu", "softplus"), _SMOOTH),
-    **dict.fromkeys(("silu", "swish", "thresholdedrelu", "threshold"), _SMOOTH),
+    **dict.fromkeys(("silu", "swish", "thresholdedrelu", "threshold", "glu", "hardshrink", "softshrink"), _SMOOTH),
     # It multiplies two values of the network: docs/bring-your-own-model.md has what that takes.
     "hardswish": "train it again with ReLU6 or Hardsigmoid, which take a seventh of it",
     "sigmoid": "train it again with Hardsigmoid, or with ReLU6 for a SiLU; use a sigmoid at the end only",
@@ -51,6 +51,8 @@ _OF_FAMILIES = (
     (frozenset(["pow", "square"]), REMEDY_OF_SQUARES),
     (_BRANCHES, "values of the network must join by addition or concatenation"),
     (_RECURRENT, "use convolutions or linear layers instead of recurrent ones, and train again"),
+    (frozenset(["convtranspose", "convtranspose2d"]), "only ordinary convolutions are supported"),
+    (frozenset(["fusedmovingavgobsfqhelperfunctional"]), "give the network of floats that it was prepared from"),
     (frozenset(["argmax", "topk"]), "make the logits the output: the vote takes the largest"),
     (_NORMS, "use a batch normalisation, which is constant in evaluation"),
 )
@@ -110,6 +112,11 @@ def adaptive_average_pool(shape: Shape, height: int | None, width: int | None) -
         )
     kernel = (shape[1] // wanted[0], shape[2] // wanted[1])
     return AveragePool(Window(kernel, kernel), float(kernel[0] * kernel[1]))
+
+
+def adaptive_max_pool(shape: Shape, height: int | None, width: int | None) -> MaxPool:
+    """The max pool that gives this height and width; arguments and errors as of ``adaptive_average_pool``."""
+    return MaxPool(adaptive_average_pool(shape, height, width).window)
 
 
 def check_convolution(weights: tuple[int, ...], shape: Shape) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
 from capc.models.importing import arithmetic
 from capc.models.importing.graph import Identity, Linear, Op, Sigmoid, Softmax, UnsupportedError
 from capc.models.importing.onnx_files.operators import OnnxNode
@@ -38,11 +36,8 @@ def _linear_classifier(node: OnnxNode) -> str:
 
 def _selected(node: OnnxNode) -> str:
     """Some of the features, by their numbers."""
-    value, places = node.value(), node.constant(1).reshape(-1).astype(np.int64)
-    shape = node.place.shape(value)
-    if len(shape) != 1 or not ((places >= 0) & (places < shape[0])).all():
-        raise UnsupportedError(f"it takes entries of rows of the shape {shape}", "take features by their numbers")
-    return node.place.add(Linear(np.eye(shape[0])[places], np.zeros(len(places))), value)
+    places = [int(place) for place in node.constant(1).reshape(-1)]
+    return arithmetic.taken(node.place, node.value(), -1, places)
 
 
 def _normalizer(node: OnnxNode) -> str:

@@ -27,6 +27,7 @@ from capc.models.importing.graph import (
 from capc.models.importing.onnx_files.constants import Array
 from capc.models.importing.onnx_files.loading import FLOATS
 
+_OF_SLICES = ("starts", "ends", "axes", "steps")
 _NO_SIDES = ((0, 0), (0, 0))
 
 
@@ -222,6 +223,40 @@ def _mean(node: OnnxNode) -> str:
     return arithmetic.mean(node.place, node.value(), axes or [], keeps=node.is_set("keepdims", default=True))
 
 
+def _total(node: OnnxNode) -> str:
+    axes = node.integers("axes", 1)
+    if not axes and node.is_set("noop_with_empty_axes"):
+        return node.place.add(Identity(), node.value())
+    return arithmetic.total(node.place, node.value(), axes or [], keeps=node.is_set("keepdims", default=True))
+
+
+def _sliced(node: OnnxNode) -> str:
+    """Entries from one place to another along an axis."""
+    starts, ends, axes, steps = (node.integers(name, index) for index, name in enumerate(_OF_SLICES, 1))
+    if starts is None or ends is None:
+        raise UnsupportedError("where it starts or ends is not a constant", "use constants")
+    value = node.value()
+    for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        axis = (number if axes is None else axes[number]) % (len(node.shape) + 1)
+        size = node.place.batch if axis == 0 else node.place.shape(value)[axis - 1]
+        entries = range(size)[start : end : 1 if steps is None else steps[number]]
+        if axis != 0 or list(entries) != list(range(size)):
+            value = arithmetic.taken(node.place, value, axis, entries)
+    return value
+
+
+def _gathered(node: OnnxNode) -> str:
+    """Entries by their numbers along an axis, or one of them without the axis."""
+    numbers, axis = node.constant(1), int(node.number("axis", 0)) % (len(node.shape) + 1)
+    size = node.shape[axis - 1]
+    made = arithmetic.taken(node.place, node.value(), axis, [int(each) % size for each in numbers.reshape(-1)])
+    if numbers.ndim == 0:
+        return node.place.reshape(made, settings.without_axes(node.place.shape(made), [axis], node.place.batch))
+    if numbers.ndim != 1:
+        raise UnsupportedError(f"its numbers have the shape {numbers.shape}", "give a list of them")
+    return made
+
+
 def _flatten(node: OnnxNode) -> str:
     axis, rank = int(node.number("axis", 1)), len(node.shape) + 1
     if axis not in {1, 1 - rank}:
@@ -329,6 +364,7 @@ BUILDERS: Mapping[str, Callable[[OnnxNode], str]] = {
     "Div": lambda node: arithmetic.over(node.place, node.operand(0), node.operand(1)),
     "Dropout": _dropout,
     "Flatten": _flatten,
+    "Gather": _gathered,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average_pool,
     "GlobalMaxPool": lambda node: arithmetic.largest(node.place, node.value(), [2, 3], keeps=True),
@@ -346,9 +382,11 @@ BUILDERS: Mapping[str, Callable[[OnnxNode], str]] = {
     "Pad": _padded,
     "ReduceMax": _largest,
     "ReduceMean": _mean,
+    "ReduceSum": _total,
     "Relu": lambda node: node.place.add(Relu(), node.value()),
     "Reshape": _reshape,
     "Sigmoid": lambda node: node.place.add(Sigmoid(), node.value()),
+    "Slice": _sliced,
     "Softmax": _softmax,
     "Squeeze": _squeeze,
     "Sub": lambda node: arithmetic.plus(node.place, node.operand(0), node.operand(1), -1.0),

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import InputKind, OutputKind
+from torch.nn.parameter import is_lazy
 
 from capc.foundation.errors import InputError
 from capc.models.importing.graph import Shape, brief, plain, refusal
@@ -59,6 +60,8 @@ def network(module: object) -> nn.Module:
             remedy = "remove them, or compute the same in a module's forward"
             raise refusal(type(part).__name__, name or _ROOT, problem, remedy)
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if is_lazy(tensor):
+            raise InputError(f"{plain(name)} of {kind} is not made yet: run the module once, on a batch of rows")
         if tensor.is_meta:
             raise InputError(
                 f"{plain(name)} of {kind} is on the device meta, which holds no numbers: load the weights first"
@@ -142,6 +145,14 @@ def constants(program: ExportedProgram) -> dict[str, object]:
         stored = program.state_dict if target in program.state_dict else program.constants
         found[str(given.arg.name)] = stored[target]
     return found
+
+
+def results(program: ExportedProgram) -> list[fx.Node]:
+    """The nodes of what a module returns; what it keeps for later calls is none of it."""
+    (output,) = (node for node in program.graph.nodes if node.op == "output")
+    kinds = [told.kind for told in program.graph_signature.output_specs]
+    made = [node for node, kind in zip(output.args[0], kinds, strict=True) if kind is OutputKind.USER_OUTPUT]
+    return made if all(isinstance(node, fx.Node) for node in made) else []
 
 
 def _is_mutable(target: object) -> bool:

@@ -102,9 +102,20 @@ def _adaptive_average_pool(call: AtenCall) -> str:
     return call.place.add(settings.adaptive_average_pool(call.place.shape(value), *call.pair("output_size")), value)
 
 
-def _mean(call: AtenCall) -> str:
+def _adaptive_max_pool(call: AtenCall) -> str:
     value = call.value("self")
-    return arithmetic.mean(call.place, value, call.integers("dim"), keeps=bool(call.setting("keepdim", default=False)))
+    return call.place.add(settings.adaptive_max_pool(call.place.shape(value), *call.pair("output_size")), value)
+
+
+def _reduced(call: AtenCall, reduced: Callable[..., str]) -> str:
+    value, keeps = call.value("self"), bool(call.setting("keepdim", default=False))
+    return reduced(call.place, value, call.integers("dim"), keeps=keeps)
+
+
+def _threshold(call: AtenCall) -> str:
+    if (call.number("threshold"), call.number("value")) != (0, 0):
+        raise UnsupportedError("it jumps at a threshold", settings.remedy_for("threshold"))
+    return call.place.add(Relu(), call.value("self"))
 
 
 def _flatten(call: AtenCall) -> str:
@@ -162,13 +173,35 @@ def _permute(call: AtenCall) -> str:
 
 
 def _selected(call: AtenCall) -> str:
-    """The only entry along an axis."""
+    """One entry along an axis, without the axis."""
     value = call.value("self")
-    shape = call.place.shape(value)
-    axis = call.integer("dim") % (len(shape) + 1)
-    if axis == 0 or shape[axis - 1] != 1:
-        raise UnsupportedError("it takes some entries of a value", "use all of them, or a linear layer in its place")
-    return call.place.reshape(value, settings.without_axes(shape, [axis], call.place.batch))
+    axis, size = _axis(call, value)
+    made = arithmetic.taken(call.place, value, axis, [call.integer("index") % size])
+    return call.place.reshape(made, settings.without_axes(call.place.shape(made), [axis], call.place.batch))
+
+
+def _sliced(call: AtenCall) -> str:
+    value = call.value("self")
+    axis, size = _axis(call, value, 0)
+    entries = range(size)[call.integer("start", 0) : call.integer("end", size) : call.integer("step", 1)]
+    if axis == 0 and len(entries) == size:
+        return call.place.add(Identity(), value)
+    return arithmetic.taken(call.place, value, axis, entries)
+
+
+def _flipped(call: AtenCall) -> str:
+    value = call.value("self")
+    for axis in call.integers("dims"):
+        size = (call.place.batch, *call.place.shape(value))[axis]
+        value = arithmetic.taken(call.place, value, axis, range(size)[::-1])
+    return value
+
+
+def _axis(call: AtenCall, value: str, default: int | None = None) -> tuple[int, int]:
+    """The axis of a call, from 0, and how many entries are along it."""
+    full = (call.place.batch, *call.place.shape(value))
+    axis = call.integer("dim", default) % len(full)
+    return axis, full[axis]
 
 
 def _softmax(call: AtenCall, *, log: bool) -> str:
@@ -246,6 +279,8 @@ def _random_slope(call: AtenCall) -> str:
 
 
 def _largest(call: AtenCall) -> str:
+    if "dim" in call:
+        return _reduced(call, arithmetic.largest)
     return activations.largest(call.place, call.operand("self"), call.operand("other"))
 
 
@@ -261,10 +296,12 @@ BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
     "_to_copy": _same,
     "_unsafe_view": _reshape,
     "adaptive_avg_pool2d": _adaptive_average_pool,
+    "adaptive_max_pool2d": _adaptive_max_pool,
     "add": lambda call: arithmetic.plus(call.place, call.operand("self"), call.operand("other"), _factor(call)),
     "addmm": _addmm,
     "alias": _same,
     "alpha_dropout": _dropout,
+    "amax": lambda call: _reduced(call, arithmetic.largest),
     "avg_pool2d": _average_pool,
     "batch_norm": _batch_norm,
     "cat": _concatenated,
@@ -275,7 +312,9 @@ BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
     "clone": _same,
     "constant_pad_nd": _padded,
     "contiguous": _same,
+    "conv1d": _convolution,
     "conv2d": _convolution,
+    "conv3d": _convolution,
     "convolution": _convolution,
     "detach": _same,
     "div": lambda call: arithmetic.over(call.place, call.operand("self"), call.operand("other")),
@@ -283,6 +322,7 @@ BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
     "feature_alpha_dropout": _dropout,
     "feature_dropout": _dropout,
     "flatten": _flatten,
+    "flip": _flipped,
     "hardsigmoid": lambda call: activations.hard_sigmoid(call.place, call.value("self"), 1 / 6, 1 / 2),
     "hardtanh": _hardtanh,
     "leaky_relu": lambda call: activations.leaking(call.place, call.value("self"), call.number("negative_slope", 0.01)),
@@ -292,7 +332,7 @@ BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
     "max": _largest,
     "max_pool2d": _max_pool,
     "maximum": _largest,
-    "mean": _mean,
+    "mean": lambda call: _reduced(call, arithmetic.mean),
     "min": _smallest,
     "minimum": _smallest,
     "mm": _product,
@@ -308,10 +348,13 @@ BUILDERS: Mapping[str, Callable[[AtenCall], str]] = {
     "rsub": _reversed_difference,
     "select": _selected,
     "sigmoid": lambda call: call.place.add(Sigmoid(), call.value("self")),
+    "slice": _sliced,
     "softmax": lambda call: _softmax(call, log=False),
     "squeeze": _squeeze,
+    "threshold": _threshold,
     "stack": lambda call: arithmetic.stacked(call.place, call.values("tensors"), call.integer("dim", 0)),
     "sub": _difference,
+    "sum": lambda call: _reduced(call, arithmetic.total),
     "t": _permute,
     "to": _same,
     "transpose": _permute,

@@ -12,7 +12,7 @@ from pathlib import Path
 from capc.foundation.errors import InputError
 from capc_verify.site.atlas import Atlas
 from capc_verify.site.book import unavailable, write_book
-from capc_verify.site.checks import browser, links
+from capc_verify.site.checks import browser, links, search
 from capc_verify.site.staging import BOOK, stage
 
 _MOST_LINES = 40
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _build_book(Atlas(root), folder / BOOK)
         if options.only in {None, "site"}:
             _build_site(Atlas(root), folder)
-        return 0 if options.only in {"book", "site"} else _check(folder / "site")
+        return 0 if options.only in {"book", "site"} else _check(folder / "site", Atlas(root))
     except InputError as error:
         print(f"site: {error}", file=sys.stderr)
         return 2
@@ -64,13 +64,14 @@ def _build_site(atlas: Atlas, folder: Path) -> None:
         raise InputError(f"Zensical did not build {source}: see above") from error
     shutil.rmtree(folder / "site", ignore_errors=True)
     shutil.move(source / "site", folder / "site")
+    search.shorten(folder / "site")
     print(f"site: {folder / 'site' / 'index.html'}")
 
 
-def _check(site: Path) -> int:
-    found = links.findings(site)
+def _check(site: Path, atlas: Atlas) -> int:
+    found = links.findings(site) + search.findings(site, atlas.specification.statements)
     pages = sum(1 for _ in site.rglob("*.html"))
-    print(f"links: {pages} pages, {len(found)} findings")
+    print(f"links and search: {pages} pages, {len(found)} findings")
     program = browser.chromium()
     if program is None:
         print(f"browser: SKIPPED: {browser.MISSING}", file=sys.stderr)

@@ -28,6 +28,8 @@ _PALETTE = (
     ("(prefers-color-scheme: light)", "default", "lucide/sun", "Switch to dark mode"),
     ("(prefers-color-scheme: dark)", "slate", "lucide/moon", "Follow the system"),
 )
+_SEPARATOR = r'[\s,:!=\[\]()\\"`/_]+|\.(?!\d)|-(?!(?:[A-Za-z]+-)?\d{3}\b)'
+"""Of words in the search: the id of a statement is one word."""
 SHIM = "assets/iframe-worker.js"
 """Makes the search work where pages are opened as files; the theme would otherwise fetch one from elsewhere."""
 STYLE = "assets/site.css"
@@ -59,7 +61,7 @@ def settings(title: str, navigation: Sequence[Entry], roots: Sequence[Path], pla
         "extra": {"generator": False, "polyfills": [{"path": SHIM, "type": "text/javascript", "async": False}]},
         "plugins": {
             "offline": {},
-            "search": {},
+            "search": {"separator": _SEPARATOR},
             "mkdocstrings": {"handlers": {"python": _handler(roots, places)}},
         },
         "markdown_extensions": {

@@ -165,8 +165,8 @@ def _result(atlas: Atlas, statement: Statement) -> str:
 
 
 def _claims(names: Iterable[str]) -> str:
-    told = ", ".join(map(html.escape, names))
-    return f' <span class="result">claims {told}</span>' if told else ""
+    told = [html.escape(name) for name in names]
+    return f' <span class="result">claim{"s" * (len(told) > 1)} {", ".join(told)}</span>' if told else ""
 
 
 def _code(atlas: Atlas, page: str, statement: Statement) -> Iterator[str]:

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _HEADING = re.compile(r"^# (.+)$", re.MULTILINE)
-_TITLES = {"spec/00-overview.md": "00 Overview", "README.md": "README"}
-"""Of those whose heading names the whole that they begin."""
+_TITLES = {
+    "spec/00-overview.md": "00 Overview",
+    "README.md": "README",
+    "benchmarks/evidence/mpc_classes/README.md": "MPC variants, by classes",
+    "benchmarks/evidence/mpc_noise/README.md": "MPC variants of noise",
+}
+"""Of those whose heading names the whole that they begin, or is another's too."""
 _LISTED = re.compile(r"\]\(([\w-]+\.md)\)")
 
 
@@ -77,8 +82,8 @@ def _those(root: Path, *names: str) -> list[Document]:
 def _document(root: Path, file: Path) -> Document:
     source = file.relative_to(root).as_posix()
     folder, _, name = source.rpartition("/")
-    # The front page is the site's own.
-    page = "about.md" if source == "README.md" else source if name != "README.md" else f"{folder}/index.md"
+    # The front page is the site's own. What a folder says of itself has the folder's name: no section begins with it.
+    page = source if name != "README.md" else f"{folder or 'about'}.md"
     heading = _HEADING.search(file.read_text(encoding="utf-8"))
     title = _TITLES.get(source) or (heading[1].replace("`", "") if heading else name)
     return Document(source, page, title)

@@ -18,7 +18,7 @@ from capc.privacy.composition.recursion import Composed, Wanted, blocks_hold, co
 from capc.privacy.figures.statement import enforced_epsilons
 from capc.session.parameters import Adjacency, NoiseName, ReleasePolicy
 from capc.session.widths import ParameterSet
-from support.sizes import examples
+from support.sizes import examples, some
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
 def test_what_is_shipped_is_asked_for_and_what_the_code_makes(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = questions(monkeypatch)
     assert {name_of(each) for each in wanted} == {file.name for file in kept.SHIPPED.iterdir()}
-    for each in wanted:
+    for each in some(wanted, ordinary=2):
         found = decode((kept.SHIPPED / name_of(each)).read_bytes(), each)
         recursion.step_of.cache_clear()
         assert blocks_hold(found, range(0, len(found.curves), examples(ordinary=16, nightly=1)))

@@ -257,17 +257,23 @@ def _item(text: str) -> Element:
     return element("li", text)
 
 
+def _test(name: str) -> Child:
+    """A test's file and its function, on two lines where one is too short."""
+    file, colons, function = name.partition("::")
+    return element("span", file + colons, element("wbr"), function) if colons else name
+
+
 def _evidence(groups: Sequence[Report]) -> Element:
     rows: list[list[Child]] = [
         [
-            group["name"],
+            _test(group["name"]),
             group["obtained"],
             str(group["passed"]),
             str(group["failed"] + group["missing"]),
             str(group["skipped"]),
             str(group["not_run_again"]),
             f"{group['seconds']:.1f}",
-            group["at"] or "–",
+            group["at"][:16].replace("T", " ") or "–",
         ]
         for group in groups
     ]
@@ -279,6 +285,6 @@ def _evidence(groups: Sequence[Report]) -> Element:
         "skipped",
         "not run",
         "seconds",
-        "last",
+        "last, in UTC",
     )
     return table("Evidence", columns, rows, words=2)

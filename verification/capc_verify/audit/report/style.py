@@ -27,6 +27,7 @@ ul.reasons { color: var(--bad); margin: .25rem 0; }
 .columns { columns: 14rem; padding-left: 1.1rem; font-size: .9rem; }
 th a { white-space: nowrap; }
 th a[href^="#question"], td a { white-space: normal; }
+details th, details td { padding: .25rem .5rem; }
 @media (max-width: 40rem) { th, td { padding: .2rem .35rem; }
   dl { grid-template-columns: minmax(5rem, 7rem) 1fr; }
   section.question, section.claim, section.statement { padding-left: .6rem; } }

@@ -46,7 +46,8 @@ def _page(body: str) -> str:
 def test_what_a_browser_shows_to_be_wrong_is_found_and_nothing_else(tmp_path: Path, program: str) -> None:
     for name, (body, _) in _BAD.items():
         (tmp_path / name).write_text(_page(body), encoding="utf-8")
-    good = f'<p>Words, |x| + |y| < 3,\n|z| <= |x| + 1.</p><pre style="overflow: auto">{_WORD}</pre><table><tr><td>a</td><td>b</td></tr></table>'
+    good = f'<p>Words, |x| + |y| < 3,\n|z| <= |x| + 1.</p><pre style="overflow: auto">{_WORD}</pre>'
+    good += "<table><tr><td>a</td><td>b</td></tr></table>"
     (tmp_path / "good.html").write_text(_page(good), encoding="utf-8")
     found = findings(tmp_path, program)
     for name, (_, finding) in _BAD.items():

@@ -13,8 +13,8 @@ import pytest
 from capc.foundation.errors import InputError
 from capc_mpc.interface.errors import MpcError
 from capc_mpc.spdz import keys as keys_module
+from capc_mpc.spdz.apart.meeting import Meeting, check_keys, meet, parse_addresses
 from capc_mpc.spdz.keys import certificate_of, write_key, write_keys
-from capc_mpc.spdz.meeting import Meeting, check_keys, meet, parse_addresses
 from capc_mpc.spdz.ports import held_ports
 
 

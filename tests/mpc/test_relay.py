@@ -12,12 +12,12 @@ from capc.foundation.errors import InputError
 from capc_mpc.interface import steps
 from capc_mpc.interface.errors import MpcError
 from capc_mpc.spdz import deployed
+from capc_mpc.spdz.apart.relay import enclosing
 from capc_mpc.spdz.deployed import Deployment, PartyRun, run_party
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.machine import Machine
 from capc_mpc.spdz.ports import held_ports
 from capc_mpc.spdz.processes import Limits
-from capc_mpc.spdz.relay import enclosing
 from mpc.test_capture import capturing, connected, is_tls
 from support.mpc import ARGMAX_CASE, machine
 

@@ -37,10 +37,7 @@ PROTOCOLS = (
     "replicated-bin",
     "yao",
 )
-AWAITING: frozenset[str] = frozenset(
-    {"argmax", "guardian_free", "guardian_free_two_parties"}
-    | {f"label_release_{mode}" for mode in ("plain", "single_draw", "worst_case", "realised")}
-)
+AWAITING: frozenset[str] = frozenset()
 """Records of what no machine has run as it is now: what is on file, if anything, is of a text or of options before."""
 _SEED = Seed(bytes(range(32)))
 """Public: recorded inputs are no secrets, and anybody can draw them again."""

@@ -1,22 +1,14 @@
 """What the programs share: words of a batch in the three domains of MP-SPDZ, and the tournament over them.
 
 MP-SPDZ's compiler imports this file; it is no part of the Python package. A *word* is one secret number per case of
-the batch, and a *flag* is one secret bit per case. The domain follows the compiler's options:
+the batch, and a *flag* is one secret bit per case. ``less`` needs |x - y| < 2^(width - 1) (CAPC-ARG-004); ``less_any``,
+which a release takes, needs nothing. What ``open_to`` opens is a function of the number mod 2^width alone:
 
-- ``Boolean`` (``-B``): a word is a list of bit registers, least significant first, with one lane per case.
-- ``Ring`` (``-R k``): a word is a vector over Z_{2^k}. Only its low ``width`` bits count; the bits above are garbage
-  that stays inside, because a comparison reads bit ``width - 1`` of a difference and nothing else.
-- ``Field`` (neither): a word is a list of bit registers too, which the protocol mixes with its field. A field wraps at
-  its prime and not at 2^width; reducing numbers in it costs more than computing on their bits.
-
-``less`` needs |x - y| < 2^(width - 1) (CAPC-ARG-004); ``less_any``, which a release takes, needs nothing.
-
-Numbers that one party learns leave through ``open_to``. What is opened there is a function of the number mod
-2^width alone:
-
-- Boolean protocols open to everybody, so the receiver inputs a fresh pad, and number XOR pad is opened.
-- In a ring the number is multiplied by 2^(k - width) first, which removes all bits above ``width``.
-- In a field it is composed from its bits, so that 0 <= number < 2^width.
+- ``Boolean`` (``-B``): a word is a list of bit registers, least significant first, with one lane per case. Everybody is
+  opened number XOR a fresh pad of the receiver.
+- ``Ring`` (``-R k``): a word is a vector over Z_{2^k}, of which the low ``width`` bits count: a comparison reads bit
+  ``width - 1`` of a difference and nothing else. The receiver is opened number * 2^(k - width), without the bits above.
+- ``Field`` (neither): a word is such a list too, mixed with the field; the receiver is opened the composed number.
 """
 
 from capc_sampler import xor
@@ -25,8 +17,7 @@ from Compiler.GC.types import sbits
 from Compiler.library import break_point, print_ln, print_ln_to
 from Compiler.types import sint
 
-LIMB_BITS = 32
-"""Bits per number of an input file in the Boolean domain: MP-SPDZ reads those through a double, exact to 53 bits."""
+LIMB_BITS = 32  # per number of an input file in the Boolean domain: MP-SPDZ reads through a double, exact to 53 bits
 
 
 def domain_of(options, batch):
@@ -280,10 +271,7 @@ class Boolean:
 
 
 class Field(Boolean):
-    """Words of bits in a protocol over a prime field, whose own arithmetic knows no wrap at 2^width.
-
-    Only what is opened is a field element: the number with these bits, composed inside, as the receiver learns it.
-    """
+    """Words of bits in a protocol over a prime field; only what is opened is a field element."""
 
     def open_to(self, player, name, word, width):
         """Tells one party number mod 2^width, and nobody else anything."""
@@ -336,16 +324,13 @@ def _tree(blocks):
 
 
 def argmax_flags(domain, values, width):
-    """One flag per value: 1 for the first of the largest (CAPC-ARG-002), 0 for all others.
-
-    Neighbours meet, an odd one out passes on, and the right side wins only if it is strictly larger.
-    """
+    """One flag per value: 1 for the first of the largest (CAPC-ARG-002), 0 for all others."""
     matches, _ = _play(domain, values, domain.less, width, with_largest=False)
     return _flags(domain, matches, None)
 
 
 def _play(domain, values, less, width, with_largest):
-    """(matches, largest) of a tournament: neighbours meet, level by level, and the winners are carried on.
+    """(matches, largest) of a tournament of neighbours, in which the right side wins only if it is strictly larger.
 
     A match is (flag that the right side wins, matches of the left side, matches of the right side), and None a value
     that met nobody. Without ``with_largest`` the last winner is not carried on, which saves a product of words.
@@ -365,10 +350,9 @@ def _play(domain, values, less, width, with_largest):
 
 
 def _flags(domain, matches, won):
-    """One flag per value of a part of the tournament, of which the flag says that it won all its later matches.
+    """One flag per value below some matches, which won all later ones if ``won``; there are none if that is None.
 
-    From the last match down, so that each match but the last takes one product of flags, however many values are below;
-    None stands for the flag of the whole, which is 1.
+    From the last match down each but the last takes one product of flags, however many values are below.
     """
     if matches is None:
         return [won]
@@ -391,10 +375,9 @@ def subset_flags(domain, chosen):
 
 
 def release_label(domain, checked, noisy, limit, width, receiver, told_if_answered):
-    """Opens argmax(noisy) to the receiver, with a limit only where a checked word reaches it; words may be any.
+    """Opens argmax(noisy) to the receiver, with a limit only where a checked word (None: a noisy one) reaches it.
 
-    Words that are checked are the noisy ones themselves, or, unless ``checked`` is None, others with draws of their
-    own. The answered bit goes to the receiver and, unless it is None, to the party ``told_if_answered``.
+    ``told_if_answered`` is told the answered bit too, unless it is None.
     """
     matches, largest = _play(domain, noisy, domain.less_any, width, with_largest=limit is not None and not checked)
     flags = _flags(domain, matches, None)

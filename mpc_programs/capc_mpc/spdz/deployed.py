@@ -13,14 +13,14 @@ from capc.foundation.errors import InputError
 from capc_mpc.interface.encoding import Case, FullCase, complete, decode_party, input_text, printed
 from capc_mpc.interface.protocols import Channels, Model, Protocol, check_model, protocol_named
 from capc_mpc.interface.steps import Step
+from capc_mpc.spdz.apart.meeting import Meeting, meet, parse_addresses
+from capc_mpc.spdz.apart.relay import enclosed, enclosing, relayed
 from capc_mpc.spdz.compiling import bytecode_name, compiled, default_cache, text_digest
 from capc_mpc.spdz.costs import Costs, read_costs
 from capc_mpc.spdz.kept import keep as keep_keys
 from capc_mpc.spdz.kept import require_place
 from capc_mpc.spdz.machine import Machine, the_machine
-from capc_mpc.spdz.meeting import Meeting, meet, parse_addresses
 from capc_mpc.spdz.processes import Limits, execute, failure, failures, read_streams
-from capc_mpc.spdz.relay import enclosed, enclosing, relayed
 from capc_mpc.spdz.running import flags, fresh_source, prepare
 
 _FIRST_PORT = 5000

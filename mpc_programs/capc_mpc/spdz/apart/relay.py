@@ -1,8 +1,8 @@
 """The channels of protocols that MP-SPDZ runs over plain TCP, carried between machines under TLS with the run's keys.
 
-The party program is enclosed (:mod:`capc_mpc.spdz.enclosed`): it meets nobody but this relay, through sockets in the
-folder of the run, which the user alone can open. Between the machines each connection is one of TLS, both ends of which
-show the very certificate that belongs to the party; whoever shows another is hung up on.
+The party program is enclosed (:mod:`capc_mpc.spdz.apart.enclosed`): it meets nobody but this relay, through sockets in
+the folder of the run, which the user alone can open. Between the machines each connection is one of TLS, both ends of
+which show the very certificate that belongs to the party; whoever shows another is hung up on.
 
 Reveals: to an observer of the network how many bytes pass when; to no machine more than to its party.
 """
@@ -22,10 +22,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from capc_mpc.spdz.enclosed import INWARD, outward
+from capc_mpc.spdz.apart.enclosed import INWARD, outward
+from capc_mpc.spdz.apart.meeting import Meeting, context_of
+from capc_mpc.spdz.apart.pumps import Ends, connected, join
 from capc_mpc.spdz.keys import certificate_of
-from capc_mpc.spdz.meeting import Meeting, context_of
-from capc_mpc.spdz.pumps import Ends, connected, join
 
 _CONNECT_SECONDS = 60.0
 _DRAIN_SECONDS = 10.0
@@ -44,7 +44,7 @@ def enclosing() -> tuple[str, ...] | None:
 
 def enclosed(party: int, ports: Sequence[int], command: Sequence[str]) -> list[str]:
     """The command that runs a party program enclosed; :func:`enclosing` must give something."""
-    words = [sys.executable, "-P", "-m", "capc_mpc.spdz.enclosed", str(party), ",".join(map(str, ports))]
+    words = [sys.executable, "-P", "-m", "capc_mpc.spdz.apart.enclosed", str(party), ",".join(map(str, ports))]
     return [*(enclosing() or ()), *words, *command]
 
 

@@ -2,9 +2,9 @@
 
 MP-SPDZ listens on every interface of its machine, and believes whoever calls there. Here nobody can: this module is the
 first process of a new network namespace, where it runs the party program. Each other party is a port of loopback behind
-which there is a socket in the folder of the run, and the relay of :mod:`capc_mpc.spdz.relay` at its other end.
+which there is a socket in the folder of the run, and the relay of :mod:`capc_mpc.spdz.apart.relay` at its other end.
 
-``python -P -m capc_mpc.spdz.enclosed PARTY PORT,PORT,... COMMAND ...``, in the folder of the run.
+``python -P -m capc_mpc.spdz.apart.enclosed PARTY PORT,PORT,... COMMAND ...``, in the folder of the run.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from capc_mpc.spdz.pumps import Ends, connected, join
+from capc_mpc.spdz.apart.pumps import Ends, connected, join
 
 INWARD = "in.sock"
-_LOOPBACK = "127.0.0.1"
+_LOOPBACK, _NAME = "127.0.0.1", "lo"
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1
 _INTERFACE = struct.Struct("16sh14x")
 _START_SECONDS = 60.0
@@ -42,8 +42,8 @@ def main() -> None:
 def _raise_loopback() -> None:
     """What a new network namespace has is down at first."""
     with socket.socket() as any_socket:
-        _, flags = _INTERFACE.unpack(fcntl.ioctl(any_socket, _GET_FLAGS, _INTERFACE.pack(b"lo", 0)))
-        fcntl.ioctl(any_socket, _SET_FLAGS, _INTERFACE.pack(b"lo", flags | _UP))
+        _, flags = _INTERFACE.unpack(fcntl.ioctl(any_socket, _GET_FLAGS, _INTERFACE.pack(_NAME.encode(), 0)))
+        fcntl.ioctl(any_socket, _SET_FLAGS, _INTERFACE.pack(_NAME.encode(), flags | _UP))
 
 
 async def _run(party: int, ports: Sequence[int], command: Sequence[str]) -> int:

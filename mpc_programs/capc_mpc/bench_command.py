@@ -80,7 +80,7 @@ def bench(
     ] = False,
     over: Annotated[str, _network("--links", "Which are measured, with commas.", "NAMES")] = ",".join(links.LINKS),
     first: Annotated[
-        bool, _network("--first", "Over links, parties come before whatever else this machine does.")
+        bool, _network("--first", "With these, parties come before whatever else this machine does.")
     ] = False,
     latency_ms: Latency = None,
     megabits: Megabits = 100.0,

@@ -1,6 +1,8 @@
 """Rows over emulated links: what is recorded, kept and predicted, and what is said where it cannot be."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -25,6 +27,7 @@ from capc_mpc.modelled.programme import Action
 from capc_mpc.modelled.recording import StreamName
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import HOME_VARIABLE
+from capc_mpc.spdz.site import Loopback, Site
 from support.emulated import needs_network
 from support.mpc import ARGMAX_PARTY, embedded_stand_in, machine
 from support.sizes import nightly_only
@@ -58,10 +61,10 @@ class Unmade(EmulatedNetwork):
         self.report = replace(REPORT, dropped=self.dropped)
 
 
-def measured(variant: Variant, setting: Setting, site: object = None) -> Row:
+def measured(variant: Variant, setting: Setting, site: Site) -> Row:
     once = Once(0.5, None, None, None, (1, 2), (None, None))
     row = replace(blank(variant), equal=True, runs=(once,) * setting.repeats, costs=Costs(0.5, 3, 2, sent=(1, 2)))
-    return row if site is None else replace(row, network=site.name)  # type: ignore[attr-defined]
+    return replace(row, network=site.name)
 
 
 @pytest.fixture
@@ -150,6 +153,16 @@ def test_of_three_recordings_the_median_counts_and_a_long_one_is_the_only_one(mo
 def test_links_are_told_in_one_line() -> None:
     assert [told(spec) for spec in LINKS.values()] == ["0.5 ms, 1000 Mbit/s", "20 ms, 100 Mbit/s", "0.4 ms, 20 Mbit/s"]
     assert told(LinkSpec(0.001)) == "1 ms, no limit"
+
+
+@needs_network
+def test_parties_on_loopback_can_come_first_too() -> None:
+    text = "import os; print(os.sched_getscheduler(0) == os.SCHED_RR)"
+    told = []
+    for first in (False, True):
+        command = Loopback(first).placed(0, [sys.executable, "-c", text])
+        told.append(subprocess.run(command, capture_output=True, text=True, check=True))
+    assert [done.stdout.strip() for done in told] == ["False", "True"]
 
 
 @nightly_only

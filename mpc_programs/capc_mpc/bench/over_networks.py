@@ -19,6 +19,7 @@ from capc_mpc.interface.errors import MpcError
 from capc_mpc.modelled.prediction import marks_of
 from capc_mpc.modelled.recording import Mark
 from capc_mpc.spdz.namespaces import Namespaces
+from capc_mpc.spdz.site import Loopback
 from capc_mpc.two_processes.placed import measure_at
 from capc_mpc.two_processes.ways import WAYS
 
@@ -31,7 +32,7 @@ class OverNetworks:
     """All rows of a variant: over loopback, and over links.
 
     Attributes:
-        first: as of :class:`EmulatedNetwork`.
+        first: as of :class:`EmulatedNetwork`, over loopback too.
         say: a line for people.
         keep: takes what was recorded.
     """
@@ -42,7 +43,7 @@ class OverNetworks:
 
     def __call__(self, variant: Variant, setting: Setting) -> list[Row]:
         """Measures and models it; what cannot be says why."""
-        row = measure(variant, setting)
+        row = measure(variant, setting, Loopback(self.first))
         if not row.ran:
             return [row]
         recorded = self._recorded(variant, setting)

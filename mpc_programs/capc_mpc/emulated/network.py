@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,12 +12,12 @@ from typing import Any, Self
 
 from capc.foundation.errors import CapcError, InputError
 from capc_mpc.emulated import packets
-from capc_mpc.emulated.enter import AMONG_OTHERS, FIRST
+from capc_mpc.emulated.enter import AMONG_OTHERS, FIRST, entering
 from capc_mpc.emulated.link import Carried
 from capc_mpc.emulated.process import AUTO, CARRIED, KINDS, NETEM, Order
 
 _PYTHON = (sys.executable, "-P")
-_LINK, _ENTER = ("-m", "capc_mpc.emulated.process"), ("-m", "capc_mpc.emulated.enter")
+_LINK = ("-m", "capc_mpc.emulated.process")
 REMEDY = "run it as root on Linux with TUN devices (/dev/net/tun)"
 
 
@@ -151,8 +150,7 @@ class EmulatedNetwork:
 
     def command(self, party: int, command: Sequence[str]) -> list[str]:
         """A command as it runs in a party's namespace; its process keeps its number, as if it were run itself."""
-        entering = [*_PYTHON, *_ENTER, self._order, str(os.getpid()), self._told["networks"][party]]
-        return [*entering, *command]
+        return entering(self._order, self._told["networks"][party], command)
 
 
 def _last_line(said: bytes) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from capc_mpc.emulated.enter import FIRST, entering
 
 
 class Site(Protocol):
@@ -38,10 +41,17 @@ class Site(Protocol):
         ...
 
 
-class _Loopback:
-    """Processes side by side, over loopback."""
+@dataclass(frozen=True)
+class Loopback:
+    """Processes side by side, over loopback.
 
-    name = "loopback"
+    Attributes:
+        first: they come before whatever else the machine does, which only root may ask for.
+        name: as reports name it.
+    """
+
+    first: bool = False
+    name: str = "loopback"
 
     def where(self, folder: Path, parties: int, first_port: int) -> list[str]:  # noqa: ARG002 - of other sites
         """Neighbouring ports of this machine."""
@@ -49,11 +59,11 @@ class _Loopback:
 
     def placed(self, party: int, command: Sequence[str]) -> list[str]:  # noqa: ARG002 - of other sites
         """The command as it is."""
-        return list(command)
+        return entering(FIRST, "", command) if self.first else list(command)
 
     def address(self, party: int) -> str:  # noqa: ARG002 - of other sites
         """This machine."""
         return "127.0.0.1"
 
 
-LOOPBACK: Site = _Loopback()
+LOOPBACK: Site = Loopback()

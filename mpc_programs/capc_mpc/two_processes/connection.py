@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from capc.foundation.randomness import XofSource, fresh_seed
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc.two_party.vectorised.extension import EvaluatorKey, GarblerKey
+from capc_spec.registry import TAGS
 
-OFFLINE, RUN, CHECK, REPORT, STOP = b"P", b"R", b"C", b"?", b"S"
-CONTEXT = b"benchmark"
+OFFLINE, RUN, CHECK, REPORT, STOP = (bytes([number]) for number in range(5))
+"""What the evaluator asks the garbler for, a byte each."""
+CONTEXT = TAGS["mpc-embedded"]
 CHECKED = 20
 """Instances whose outputs are compared with the circuit in the clear."""
 Address = tuple[str, int]
@@ -176,6 +179,12 @@ def report(cpu: Sequence[float]) -> bytes:
 def source() -> XofSource:
     """A party's own randomness."""
     return XofSource(fresh_seed(), CONTEXT)
+
+
+def uniform_words(stream: XofSource, shape: tuple[int, int]) -> npt.NDArray[np.uint64]:
+    """Words of 64 bits, for inputs."""
+    rows, columns = shape
+    return np.frombuffer(stream.read(8 * rows * columns), np.uint64).reshape(shape)
 
 
 def offer_transfers(scheme: VectorisedTwoParty, link: Connection) -> EvaluatorKey:

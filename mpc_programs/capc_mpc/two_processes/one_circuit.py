@@ -33,6 +33,7 @@ from capc_mpc.two_processes.connection import (
     offer_transfers,
     report,
     source,
+    uniform_words,
 )
 
 Words = npt.NDArray[np.uint64]
@@ -62,7 +63,7 @@ class Work:
     def inputs(self, words: int) -> Words:
         """Uniform words for every instance."""
         largest = (1 << self.circuit.input_bits) - 1
-        return np.random.default_rng().integers(0, largest, (self.instances, words), np.uint64, endpoint=True)
+        return uniform_words(source(), (self.instances, words)) & np.uint64(largest)
 
 
 class Evaluator(Parent):

@@ -10,16 +10,19 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from capc.foundation import ring
 from capc.foundation.cleartext import one_hot_argmax
 from capc.foundation.guarded import room
+from capc.foundation.randomness import Seed, XofSource
 from capc.two_party.vectorised import VectorisedTwoParty
 from capc.two_party.vectorised.vote_rounds import VectorisedVote
 from capc.two_party.vote_rounds import Shares, VoteShape
 from capc_mpc.two_processes.connection import (
     CHECK,
     CHECKED,
+    CONTEXT,
     OFFLINE,
     RUN,
     STOP,
@@ -30,6 +33,7 @@ from capc_mpc.two_processes.connection import (
     offer_transfers,
     report,
     source,
+    uniform_words,
 )
 
 
@@ -47,12 +51,15 @@ class VoteWork:
 
     def shares(self, batch: int) -> tuple[list[list[int]], list[list[int]]]:
         """Garbler's and evaluator's shares of a batch of uniform admitted logits, with errors; the same in both."""
-        generator, size = np.random.default_rng(batch), (self.shape.instances, self.shape.num_classes)
+        stream, size = XofSource(Seed(batch.to_bytes(32, "little")), CONTEXT), self.shape
         guard, modulus = self.shape.guard_bits, 1 << self.shape.share_bits
         limit, most = 1 << (self.shape.logit_bits - 2), room(guard)
-        logits = generator.integers(1 - limit, limit, size)
-        errors = generator.integers(0, most + 1, size)
-        masks = generator.integers(0, modulus, size)
+
+        def below(bound: int) -> npt.NDArray[np.int64]:
+            words = uniform_words(stream, (size.instances, size.num_classes))
+            return (words % np.uint64(bound)).astype(np.int64)
+
+        logits, errors, masks = below(2 * limit - 1) + (1 - limit), below(most + 1), below(modulus)
         return masks.tolist(), (((logits << guard) + errors - masks) % modulus).tolist()
 
 

@@ -95,7 +95,7 @@ def test_listings_of_the_reference_lead_to_the_code_that_they_show(atlas: Atlas,
 
 
 def test_every_link_leads_to_a_page_and_an_anchor(atlas: Atlas, pages: dict[str, str]) -> None:
-    files = {raw_address(source) for source in carried(atlas)}
+    files = {raw_address(source) for source in carried(pages)}
     anchors = {
         built(page): {*filter(None, sum(_ANCHOR.findall(text), ())), *map(_slug, _HEADING.findall(text))}
         for page, text in pages.items()

@@ -32,12 +32,14 @@ class Listing:
         module: that defines it.
         defined: the function.
         document: the section.
+        shown: the text of the listing, in which there may be other functions.
     """
 
     place: str
     module: Module
     defined: Defined
     document: Document
+    shown: str
 
     @property
     def anchor(self) -> str:
@@ -105,12 +107,13 @@ class Atlas:
         """What the specification lists of the reference."""
         known = by_last_name(self.modules.values())
         return tuple(
-            Listing(module.place(defined.name), module, defined, document)
+            Listing(module.place(defined.name), module, defined, document, inside)
             for document in self.documents.values()
             if document.source.startswith("spec/")
             for fenced, text in pieces((self.root / document.source).read_text(encoding="utf-8"))
             if fenced and text.startswith("```python")
-            for module, defined in listings_in(text.partition("\n")[2].rpartition("```")[0], known)
+            for inside in [text.partition("\n")[2].rpartition("```")[0]]
+            for module, defined in listings_in(inside, known)
         )
 
     @cached_property

@@ -13,17 +13,17 @@ from capc_verify.site.atlas import Atlas, api_page, evidence_page, raw_address, 
 from capc_verify.site.pages import api, evidence, faults, front, suite, vectors
 from capc_verify.site.settings import SHIM, STYLE, Entry, settings
 from capc_verify.site.text import documents
-from capc_verify.site.text.code import SHOWN, Module, listings_in
+from capc_verify.site.text.code import SHOWN, Module
 from capc_verify.site.text.diagrams import sequence_diagram
 from capc_verify.site.text.documents import Document
 from capc_verify.site.text.prose import outside_listings, pieces, relative, with_ids, with_links, with_sections
 from capc_verify.site.text.statements import boxed
-from capc_verify.trace.evidence import VECTORS
 
 ASSETS = Path(__file__).parent / "assets"
 BOOK = "capc-spec.pdf"
 
 _FENCE = re.compile(r"(\s*```\w*)")
+_RAW = re.compile(r"\]\(((?:\.\./)*files/[^)\s]+)\)")
 _ELSEWHERE = re.compile(r"[a-z]+:|#")
 
 
@@ -37,11 +37,12 @@ def stage(atlas: Atlas, folder: Path, book: Path | None = None) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     pages = folder / "pages"
-    for page, text in written(atlas, has_book=book is not None).items():
+    made = written(atlas, has_book=book is not None)
+    for page, text in made.items():
         path = pages / page
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    for source in sorted(carried(atlas)):
+    for source in sorted(carried(made)):
         path = pages / raw_address(source)
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(atlas.root / source, path)
@@ -115,24 +116,14 @@ def target(atlas: Atlas, document: Document, link: str) -> str | None:
     return None
 
 
-def carried(atlas: Atlas) -> set[str]:
-    """The files that the site carries as they are: vectors, figures, programs, and what texts link to."""
-    found = {path.relative_to(atlas.root).as_posix() for path in documents.figures(atlas.root)}
-    found |= {(VECTORS / f"{stem}.json").as_posix() for stem in atlas.vectors}
-    named = {place.partition("::")[0] for places in atlas.traced.code.values() for place in places}
-    found |= {file for file in named - set(atlas.modules) if (atlas.root / file).is_file()}
-    for document in atlas.documents.values():
-        text = (atlas.root / document.source).read_text(encoding="utf-8")
-
-        def noted(link: str, document: Document = document) -> str | None:
-            address = target(atlas, document, link)
-            whole = posixpath.normpath(posixpath.join(posixpath.dirname(document.page), address or ""))
-            if whole.startswith("files/"):
-                found.add(whole.removeprefix("files/"))
-            return None
-
-        outside_listings(text, lambda prose, noted=noted: with_links(prose, noted))  # type: ignore[misc]
-    return found
+def carried(pages: Mapping[str, str]) -> set[str]:
+    """The files that pages refer to and that the site carries as they are: vectors, figures, programs."""
+    found = {
+        posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
+        for page, text in pages.items()
+        for link in _RAW.findall(text)
+    }
+    return {address.removeprefix("files/") for address in found}
 
 
 def navigation(atlas: Atlas) -> list[Entry]:
@@ -207,12 +198,6 @@ def _listing(atlas: Atlas, document: Document, text: str) -> str:
         f'<a id="{listing.anchor}" href="{relative(document.address, atlas.code_address(listing.place) or "")}">'
         f"{listing.module.name}.{listing.defined.name}</a>"
         for listing in atlas.listings
-        if listing.document == document
-        and any(
-            listing.defined == found
-            for _, found in listings_in(
-                inside, {listing.defined.name.rpartition(".")[2]: [(listing.module, listing.defined)]}
-            )
-        )
+        if listing.document == document and listing.shown == inside
     ]
     return (f'<div class="listing-of">{", ".join(whose)}</div>\n\n' if whose else "") + text

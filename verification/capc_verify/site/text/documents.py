@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,8 +86,3 @@ def _document(root: Path, file: Path) -> Document:
     heading = _HEADING.search(file.read_text(encoding="utf-8"))
     title = _TITLES.get(source) or (heading[1].replace("`", "") if heading else name)
     return Document(source, page, title)
-
-
-def figures(root: Path) -> Iterator[Path]:
-    """The pictures that texts show."""
-    yield from sorted((root / "benchmarks").rglob("*.svg"))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from capc_verify.audit.report.failures import failures
 from capc_verify.audit.report.inventory import digest, inventory
 from capc_verify.audit.report.page import page
 from capc_verify.audit.report.statements import Verdict, verdict_of
@@ -135,7 +136,7 @@ def fixture_fails(toy: ToyCheckout) -> None:
 @pytest.mark.parametrize(
     ("breaking", "reason"),
     [
-        (failed, r"test_low\[0\]: failed: test_toy.py:13: AssertionError: the toy is <b>high</b>"),
+        (failed, r"test_low\[0\]: failed: tests/toy/test_toy.py:13: AssertionError: the toy is <b>high</b>"),
         (gone, r"test_low\[5\]: missing: there is no such test any more"),
         (another_sentence, "its sentence changed since somebody confirmed that this evidence fits it"),
         (not_collected, "cannot be collected: .*nothing_of_this_name"),
@@ -200,3 +201,29 @@ def test_a_claim_is_what_its_worst_statement_is() -> None:
     worst = [Verdict.FAILED, Verdict.NOT_RERUN, Verdict.SHOWN, Verdict.ASSUMED]
     for place, verdict in enumerate(worst):
         assert verdict_of(worst[place:]) is verdict
+
+
+def test_one_cause_of_many_failures_is_the_first_row() -> None:
+    """The same error in other phases, statements and files is one; what failed once comes after it."""
+    one = "model.py:3{}: {}InputError: no <layer>"
+    statements = [
+        {"id": "CAPC-TOY-001", "verdict": "failed", "reasons": ["t.py::a[x: y]: failed: t.py:1: assert 1 == 2"]},
+        {
+            "id": "CAPC-TOY-002",
+            "verdict": "failed",
+            "reasons": [f"t.py::{name}: failed: {one.format(name, '')}" for name in "12"],
+        },
+        {"id": "CAPC-TOY-003", "verdict": "failed", "reasons": [f"t.py::1: failed: {one.format(1, 'in setup: ')}"]},
+        {"id": "CAPC-TOY-004", "verdict": "shown", "reasons": []},
+    ]
+    report = {"statements": statements, "run": {"broken": [{"file": "u.py", "reason": "InputError: no <layer>"}]}}
+    parts = failures(report, lambda name, known: f"[{name}]" if known else name)
+    body = [["".join(cell.itertext()) for cell in row] for row in parts[2].iter("tr")][1:]
+    assert body == [
+        [one.format(1, ""), "3", "[CAPC-TOY-002] [CAPC-TOY-003] "],
+        ["t.py:1: assert 1 == 2", "1", "[CAPC-TOY-001] "],
+    ]
+    assert "By statement (3)" in "".join(parts[-1].itertext())
+    assert failures({"statements": statements[-1:], "run": {"broken": []}}, link=lambda name, _: name) == []
+    # Where no two failures are alike, a list says all.
+    assert len(failures({"statements": statements[:1], "run": {"broken": []}}, lambda name, _: name)) == 2

@@ -7,6 +7,7 @@ from typing import Any
 
 from capc.job.rendering.markup import Child, Element, document, element, facts, heading, table
 from capc_verify.audit.report import appendix
+from capc_verify.audit.report.failures import failures
 from capc_verify.audit.report.prose import blocks_of, inline
 from capc_verify.audit.report.questions import questions
 from capc_verify.audit.report.statements import Verdict
@@ -41,7 +42,7 @@ def page(report: Report) -> str:
     statements = {entry["id"]: entry for entry in report["statements"]}
     main = element(
         "main",
-        *_failures(report),
+        *failures(report, link),
         *questions(report, badge, link),
         *_claims(report, statements),
         heading(2, "Not claimed", "not-claimed"),
@@ -122,18 +123,6 @@ def _went_on(run: Report) -> str:
 def _contents() -> Element:
     links = [element("li", element("a", title, attributes={"href": f"#{anchor}"})) for anchor, title in _SECTIONS]
     return element("nav", element("ul", *links), attributes={"aria-label": "contents"})
-
-
-def _failures(report: Report) -> list[Element]:
-    failed = [entry for entry in report["statements"] if entry["verdict"] == Verdict.FAILED.value]
-    broken = report["run"]["broken"]
-    if not failed and not broken:
-        return []
-    lines = [
-        element("li", link(entry["id"], True), ": ", reason) for entry in failed for reason in entry["reasons"][:3]
-    ]
-    lines += [element("li", f"{each['file']} cannot be collected: {each['reason']}") for each in broken]
-    return [heading(2, "What failed", "failed"), element("ul", *lines, attributes={"class": "reasons"})]
 
 
 def _claims(report: Report, statements: Mapping[str, Report]) -> list[Element]:

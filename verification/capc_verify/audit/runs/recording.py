@@ -117,7 +117,8 @@ def _reason(report: pytest.TestReport) -> str:
     where = "" if report.when == "call" else f"in {report.when}: "
     if crash is None:
         return where + _error_in(report.longreprtext)
-    place = f"{Path(crash.path).name}:{crash.lineno}: "
+    path, here = Path(crash.path), Path.cwd()
+    place = f"{path.relative_to(here) if path.is_relative_to(here) else path.name}:{crash.lineno}: "
     return (place + where + " ".join(crash.message.split()))[:_LONGEST_REASON]
 
 

@@ -13,10 +13,10 @@ from capc_mpc.interface.expected import expected, logits_of
 from capc_mpc.interface.protocols import Adversary, Domain, Model, protocol_named
 from capc_mpc.interface.sampling import sample_cases
 from capc_mpc.interface.steps import program_file
-from capc_mpc.measuring import embedded
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import the_machine
 from capc_mpc.spdz.running import run
+from capc_mpc.two_processes.ways import circuit_of
 from support.mpc import needs_mp_spdz
 
 BASELINES = {name: program for name, program in PROGRAMS.items() if program.beside is not None}
@@ -94,4 +94,4 @@ def test_this_project_s_argmax_takes_little_more_than_the_machine_s_own_and_tell
 
 
 def test_the_embedded_engine_has_no_circuit_of_a_baseline() -> None:
-    assert all(embedded.circuit_of(getattr(steps, name)(5, 12, 7, 20)) is None for name in BASELINES)
+    assert all(circuit_of(getattr(steps, name)(5, 12, 7, 20)) is None for name in BASELINES)

@@ -19,6 +19,7 @@ from capc_mpc.interface.protocols import PROTOCOLS, Adversary, Model
 from capc_mpc.measuring import evidence
 from capc_mpc.spdz.costs import Costs
 from capc_mpc.spdz.machine import Machine
+from capc_mpc.spdz.processes import Limits
 from capc_mpc.two_processes.ways import ONE_CIRCUIT, ROUNDS, STASH
 from support.engines import machine_with_everything
 
@@ -129,7 +130,8 @@ def test_links_take_their_time_in_a_forecast() -> None:
 
 
 def test_a_long_run_is_forecast_once_and_what_was_measured_corrects_the_rest() -> None:
-    quick, slow = Setting(None, repeats=3, warm_ups=1), Variant("argmax", "mascot", 1000, 10, None, 37, 16)
+    slow = Variant("argmax", "mascot", 1000, 10, None, 37, 16)
+    quick = Setting(None, Limits(seconds=10 * forecast.seconds_of_a_run(slow)), repeats=3, warm_ups=1)
     assert forecast.seconds_of_a_run(slow) > LONG_SECONDS
     assert forecast.forecast(slow, quick) < 2 * forecast.seconds_of_a_run(slow)
     once = Once(2 * forecast.seconds_of_a_run(ARGMAX), 0.0, None, None, (1, 1), (None, None))

@@ -6,6 +6,7 @@ A suite that is started in the background may inherit an ignored SIGINT, and so 
 to interrupt: the ordinary handler is put back. What a run keeps in its user's own state goes to a folder of the tests.
 """
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -34,6 +35,12 @@ settings.load_profile("capc")
 settings.register_profile(
     "fault", settings.get_profile("capc"), database=None, phases=(Phase.explicit, Phase.generate), print_blob=False
 )
+
+
+def pytest_collection_finish() -> None:
+    """All libraries and thousands of tests are here to stay: not to be looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:

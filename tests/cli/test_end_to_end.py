@@ -108,7 +108,7 @@ def test_ctrl_c_in_the_real_protocol_leaves_a_valid_report(tmp_path: Path) -> No
     arguments = [
         "run",
         "--parties",
-        "4",
+        "2",
         "--queries",
         "150",
         "--batch",

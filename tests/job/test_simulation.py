@@ -43,6 +43,7 @@ from support.builders import (
     models,
     single_draw_policy,
 )
+from support.sizes import some
 
 FRACTION_BITS = 4
 SMALL = {"parties": "3", "queries": "3", "queriers": "2", "rounds": "2", "sigma": "2", "parameters": "test"}
@@ -145,14 +146,18 @@ def labels(job: Job) -> list[tuple[object, ...]]:
 @pytest.mark.req("CAPC-RUN-042", "CAPC-RUN-044")
 @pytest.mark.parametrize(
     "flags",
-    [
-        {},
-        {"threshold": "2", "sigma": "3"},
-        {"threshold": "2", "sigma": "3", "threshold_mode": "single_draw"},
-        {"threshold": "2", "sigma": "3", "charge": "realised", "batch": "1"},
-        {"budgets": "separate", "strategy": "entropy", "mechanism": "discrete_gaussian"},
-    ],
-    ids=["plain", "worst_case", "single_draw", "realised", "separate"],
+    some(
+        [
+            pytest.param({}, id="plain"),
+            pytest.param({"threshold": "2", "sigma": "3"}, id="worst_case"),
+            pytest.param({"threshold": "2", "sigma": "3", "threshold_mode": "single_draw"}, id="single_draw"),
+            pytest.param({"threshold": "2", "sigma": "3", "charge": "realised", "batch": "1"}, id="realised"),
+            pytest.param(
+                {"budgets": "separate", "strategy": "entropy", "mechanism": "discrete_gaussian"}, id="separate"
+            ),
+        ],
+        ordinary=3,
+    ),
 )
 def test_a_simulation_releases_what_the_protocol_releases_under_the_same_noise(
     monkeypatch: pytest.MonkeyPatch, flags: dict[str, str]

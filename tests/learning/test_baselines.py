@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from capc.learning import baselines
 from capc.learning.baselines import DP_SGD_LEAST_EPSILON
 from capc.learning.training import FloatModel, TrainingTask
+from support.sizes import some
 
 LEAST = float(DP_SGD_LEAST_EPSILON)
 
@@ -60,8 +61,8 @@ def test_dp_sgd_repeats_and_leaves_generators_and_threads_alone() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rows", [1, 8, 200])
-@pytest.mark.parametrize("epsilon", [LEAST, 0.99, 1.0, 2.0, 10.0, 50.0])
+@pytest.mark.parametrize("rows", some([1, 8, 200], ordinary=2))
+@pytest.mark.parametrize("epsilon", some([LEAST, 0.99, 1.0, 2.0, 10.0, 50.0], ordinary=3))
 def test_dp_sgd_spends_the_epsilon_that_it_is_given(rows: int, epsilon: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """By another library's accountant, for batches that are drawn row by row."""
     delta, noise = 1e-6, []

@@ -41,7 +41,7 @@ def check(case: Case, linear) -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-ARG-001", "CAPC-ARG-002", "CAPC-PARAM-042")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=30, nightly=5000))
+@settings(RELAXED, max_examples=examples(ordinary=15, nightly=5000))
 @given(data=st.data())
 def test_hybrid_protocol_equals_ideal_functionality(mode, data):
     """Ideal HE and two-party computation: the steps themselves."""
@@ -72,7 +72,7 @@ def test_protocol_equals_ideal_with_real_he(mode, data):
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-HE-010", "CAPC-ARG-009")
-@settings(max_examples=examples(ordinary=50, nightly=3000))
+@settings(max_examples=examples(ordinary=20, nightly=3000))
 @given(staged_cases())
 def test_staged_protocol_equals_ideal_functionality_in_the_hybrid_model(case: Case) -> None:
     check(case, None)
@@ -110,7 +110,7 @@ def check_batches(case: Case, linear, count: int, two_party: GarbledTwoParty | N
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001")
-@settings(max_examples=examples(ordinary=50, nightly=3000))
+@settings(max_examples=examples(ordinary=20, nightly=3000))
 @given(st.one_of(staged_cases(), cases("worst_case"), cases("realised")), st.integers(1, 4))
 def test_batches_equal_the_ideal_functionality_in_the_hybrid_model(case: Case, count: int) -> None:
     check_batches(case, None, count)
@@ -265,7 +265,7 @@ def test_every_release_is_noised():
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=examples(ordinary=50, nightly=200))
 @given(st.lists(st.lists(st.integers(-5, 5), min_size=3, max_size=3), min_size=1, max_size=5), st.data())
 def test_ideal_functionality_against_plain_counting(logits, data):
     """F_CaPC re-derived: count first maxima, add noise, first maximum again."""

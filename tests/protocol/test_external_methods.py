@@ -56,7 +56,7 @@ def open_engine(
 @pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-040", "CAPC-REL-001", "CAPC-ARG-001")
 @pytest.mark.parametrize("mode", MODES)
-@settings(RELAXED, max_examples=examples(ordinary=60, nightly=2000))
+@settings(RELAXED, max_examples=examples(ordinary=20, nightly=2000))
 @given(data=st.data())
 def test_labels_are_those_of_the_embedded_engine_and_of_the_ideal_functionality(mode, data) -> None:
     case = data.draw(cases(mode))

@@ -13,7 +13,7 @@ RECORDED = json.loads(FILE.read_text("utf-8"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, examples(ordinary=40, nightly=len(SESSIONS)), 20))
+@pytest.mark.parametrize("first", range(0, examples(ordinary=20, nightly=len(SESSIONS)), 20))
 def test_sessions_give_the_recorded_messages(first: int) -> None:
     numbers = range(first, first + 20)
     assert [play(number) for number in numbers] == RECORDED["ideal"][first : first + 20]

@@ -22,6 +22,7 @@ from capc.steps.querying_party.offline import (
 from support.driver import Driver
 from support.header import payload_of
 from support.runs import fork, voters
+from support.sizes import examples
 
 
 def first_requests(driver: Driver, query: int) -> list[bytes]:
@@ -58,7 +59,7 @@ def test_layouts_that_differ_get_ciphertexts_of_their_own(monkeypatch: pytest.Mo
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-BATCH-001")
-@settings(max_examples=15)
+@settings(max_examples=examples(ordinary=5, nightly=15))
 @given(st.lists(st.tuples(*[st.integers(-4, 4)] * 2), min_size=1, max_size=5))
 def test_labels_do_not_depend_on_the_size_of_the_batch(queries: list[tuple[int, int]]) -> None:
     """In one batch, one after the other, and prepared: the labels of the ideal functionality."""

@@ -31,6 +31,7 @@ from support.builders import (
 from support.header import payload_of
 from support.refusals import refused
 from support.runs import POLICIES, fork, voters, with_noise
+from support.sizes import examples
 
 
 @pytest.mark.req("CAPC-REL-002")
@@ -177,7 +178,7 @@ class WideNoise(FixedNoise):
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-005")
 @given(seeds(), seeds())
-@settings(max_examples=10)
+@settings(max_examples=examples(ordinary=4, nightly=10))
 def test_noise_is_bound_to_the_received_shares(seed: Seed, fresh: Seed) -> None:
     state, receipt, choice = release_inputs()
     suite = state.party.suite

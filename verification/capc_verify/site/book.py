@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -20,6 +20,12 @@ _LINK = re.compile(r'(<a\b[^>]*?\bhref=")([^"]+)(")')
 _ID = re.compile(r'(<(?:h[1-6])\b[^>]*?\bid=")([^"]+)(")')
 _HEADING = re.compile(r'<h([12]) id="([^"]+)">(.*?)</h\1>', re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
+_TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
+_CODE = re.compile(r"<code>[^<]*</code>")
+_JOINT = re.compile(r"(?<=\w)(?:_|::|\.|/|-)(?=\w)")
+_PICTURE = re.compile(r'(<svg\b[^>]*?\s)width="(\d+)" height="(\d+)"')
+_MILLIMETRES = 0.2
+"""Of a pixel of a picture: its letters are those of the text then."""
 _EVIDENCE = re.compile(r'<a class="statement-evidence"[^>]*>.*?</a>')
 _EXTENSIONS = ("attr_list", "md_in_html", "tables", "toc", "pymdownx.betterem", "pymdownx.highlight")
 _REGISTRIES = ("tags", "steps", "messages", "errors")
@@ -87,7 +93,22 @@ def _section(atlas: Atlas, document: Document, stems: dict[str, str]) -> str:
     stem = _stem(document)
     made = _ID.sub(lambda match: f"{match[1]}{stem}--{match[2]}{match[3]}", made)
     made = re.sub(r"<h1 id=\"[^\"]+\"", f'<h1 id="{stem}"', made, count=1)
-    return _LINK.sub(lambda match: f"{match[1]}{_target(match[2], stem, stems)}{match[3]}", made)
+    made = _LINK.sub(lambda match: f"{match[1]}{_target(match[2], stem, stems)}{match[3]}", made)
+    return _PICTURE.sub(_smaller, _breakable(made))
+
+
+def _breakable(page: str) -> str:
+    """The page with places inside of long names in tables where a line may end."""
+
+    def in_code(match: re.Match[str]) -> str:
+        return _JOINT.sub(r"\g<0><wbr>", match[0])
+
+    return _TABLE.sub(lambda table: _CODE.sub(in_code, table[0]), page)
+
+
+def _smaller(match: re.Match[str]) -> str:
+    """The size of a picture of the screen, on paper."""
+    return f'{match[1]}width="{int(match[2]) * _MILLIMETRES:.1f}mm" height="{int(match[3]) * _MILLIMETRES:.1f}mm"'
 
 
 def _target(link: str, stem: str, stems: dict[str, str]) -> str:
@@ -128,7 +149,7 @@ def _registries(atlas: Atlas) -> str:
     fields = list(dict.fromkeys(field for entry in columns.values() for field in entry))
     rows = [{"field": field, **{name: entry.get(field) for name, entry in columns.items()}} for field in fields]
     parts.append(f'<h2 id="registry-parameter-sets">Parameter sets</h2>{_table(rows)}')
-    return f'<section class="section registries">{"".join(parts)}</section>'
+    return _breakable(f'<section class="section registries">{"".join(parts)}</section>')
 
 
 def _data(atlas: Atlas, name: str) -> dict[str, dict[str, Any]]:
@@ -144,12 +165,19 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and " " in text:
-        return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
-    return f"<code>{html.escape(text)}</code>"
+    text = html.escape(_plain(value))
+    if " " in text:
+        return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+    return f"<code>{text}</code>" if text else ""
+
+
+def _plain(value: object) -> str:
+    """A value of JSON as words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_plain(entry)}" for key, entry in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_plain, value))
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _index(atlas: Atlas) -> str:

@@ -126,7 +126,8 @@ def number(value: float | None, unit: float = 1.0) -> str:
     """A figure to three digits, without exponents."""
     if value is None:
         return _NOTHING
-    scaled = value * unit
+    # A zero that was rounded from below has no sign.
+    scaled = value * unit + 0.0
     if abs(scaled) >= 100:
         return f"{scaled:,.0f}"
     return f"{scaled:.3g}"
@@ -161,7 +162,11 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
 
 def markdown(section: Section) -> str:
     """A section as a table of all columns, and what did not run."""
-    columns = {**_COLUMNS, **_modelled(section, ", ms each (model)"), **(_PARTS if _over_link(section) else {})}
+    columns = {
+        **_COLUMNS,
+        **_modelled(section, ", ms each" if _over_link(section) else ", ms each (model)"),
+        **(_PARTS if _over_link(section) else {}),
+    }
     names = [*columns, "as the reference"]
     lines = [names, ["---"] * len(names)]
     lines += [[*(cell(row) for cell in columns.values()), "yes" if row.equal else "NO"] for row in section.rows]

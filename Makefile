@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run quick test test-on lint types imports wheel generate trace check nightly bench mpc site clean
+.PHONY: help run quick test test-on lint types imports wheel generate trace check nightly bench mpc site mpc-links clean
 
 help: ## list the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,11 @@ mpc: $(VENV)/.dev ## measure the MPC variants and write their report again; need
 		--protocols semi2k,semi-bin,yao,replicated-ring,replicated-bin,malicious-rep-ring
 	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_noise --programs discrete_gaussian --sigma 20,200 --batch 1000,10000 --minutes 60 \
 		--protocols semi2k,semi-bin,yao,replicated-ring,replicated-bin
+
+mpc-links: $(VENV)/.dev ## measure the argmax over emulated links, beside the model, and write that report again; needs MP-SPDZ and root
+	$(BIN)/capc mpc bench --report $(MPC_FOLDER)/mpc_links --programs argmax --batch 1,100,1000 --measure-network --first --repeats 10 \
+		--long 300 --seconds 3000 --minutes 600 \
+		--protocols embedded,embedded_stash,embedded_pairs,embedded_rounds,yao,semi2k,replicated-ring,spdz2k
 
 clean: ## remove the environment and everything that tools left behind
 	rm -rf $(VENV) $(VENV)-* .trace .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .benchmarks dist build

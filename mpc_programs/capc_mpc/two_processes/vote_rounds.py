@@ -51,12 +51,12 @@ class VoteWork:
 
     def shares(self, batch: int) -> tuple[list[list[int]], list[list[int]]]:
         """Garbler's and evaluator's shares of a batch of uniform admitted logits, with errors; the same in both."""
-        stream, size = XofSource(Seed(batch.to_bytes(32, "little")), CONTEXT), self.shape
+        stream = XofSource(Seed(batch.to_bytes(32, "little")), CONTEXT)
         guard, modulus = self.shape.guard_bits, 1 << self.shape.share_bits
         limit, most = 1 << (self.shape.logit_bits - 2), room(guard)
 
         def below(bound: int) -> npt.NDArray[np.int64]:
-            words = uniform_words(stream, (size.instances, size.num_classes))
+            words = uniform_words(stream, (self.shape.instances, self.shape.num_classes))
             return (words % np.uint64(bound)).astype(np.int64)
 
         logits, errors, masks = below(2 * limit - 1) + (1 - limit), below(most + 1), below(modulus)

@@ -21,7 +21,7 @@ from capc_mpc.interface.protocols import protocol_named
 from capc_mpc.spdz.keys import write_keys
 from capc_mpc.spdz.machine import Machine
 from capc_mpc.spdz.ports import free_ports
-from capc_mpc.spdz.processes import Limits, execute, read_streams
+from capc_mpc.spdz.processes import Limits, execute, failures, read_streams
 from capc_mpc.spdz.running import place_flags, prepare
 
 LANES, BITS, STEPS = 3, 5, 40
@@ -175,7 +175,7 @@ def run_for_real(made: Sample, protocol: str, machine: Machine) -> Raw:
         where = ["-pn", str(free_ports(parties + 2))]
         party_program = str(machine.party_program(row.program))
         commands = {p: [party_program, *place_flags(row, parties, p), *where, "sample"] for p in range(parties)}
-        failed = execute(commands, work, Limits(seconds=120), protocol)
+        failed = failures(execute(commands, work, Limits(seconds=120), protocol))
         streams = [read_streams(work, party) for party in range(parties)]
         assert not failed, streams[failed[0]][1]
         return [printed(out) for out, _ in streams[:2]]

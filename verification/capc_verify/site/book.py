@@ -101,7 +101,7 @@ def _breakable(page: str) -> str:
     """The page with places inside of long names in tables where a line may end."""
 
     def in_code(match: re.Match[str]) -> str:
-        return _JOINT.sub(r"\g<0><wbr>", match[0])
+        return _JOINT.sub("\\g<0>\N{ZERO WIDTH SPACE}", match[0])
 
     return _TABLE.sub(lambda table: _CODE.sub(in_code, table[0]), page)
 

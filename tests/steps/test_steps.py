@@ -35,6 +35,7 @@ from support.builders import (
 )
 from support.driver import Driver
 from support.runs import POLICIES, SIZES, fork, set_up, voters, with_noise
+from support.sizes import examples
 
 MODELS = st.tuples(*[models(size, 2, 14) for size in SIZES])
 
@@ -42,7 +43,7 @@ MODELS = st.tuples(*[models(size, 2, 14) for size in SIZES])
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-GC-001", "CAPC-ARG-001", "CAPC-ROLE-010")
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(max_examples=12)
+@settings(max_examples=examples(ordinary=4, nightly=12))
 @given(data=st.data())
 def test_released_label_is_the_ideal_functionalitys(policy: str, data: st.DataObject) -> None:
     chosen = data.draw(MODELS)
@@ -58,7 +59,7 @@ def test_released_label_is_the_ideal_functionalitys(policy: str, data: st.DataOb
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-REL-001", "CAPC-PARAM-043", "CAPC-BATCH-001", "CAPC-AHEAD-001")
-@settings(max_examples=30)
+@settings(max_examples=examples(ordinary=10, nightly=30))
 @given(st.data(), st.sampled_from(sorted(POLICIES)), st.integers(2, 6), st.integers(1, 5), st.integers(8, 40))
 def test_any_widths_classes_and_parties_in_the_hybrid_model(
     data: st.DataObject, policy: str, num_classes: int, count: int, logit_bits: int

@@ -217,6 +217,7 @@ def network(
         found, measured = load(Path(file))
         rows = model_only(Path(file).parent, measured, networks)
         if not any(row.predicted for row in rows):
+            show(output, measured)
             raise InputError(f"{file}: no traffic was recorded beside it: bench --record-traffic --report FOLDER does")
         show(output, rows)
         if csv is not None:

@@ -231,7 +231,9 @@ def test_the_embedded_engine_alone_needs_no_mp_spdz(
     assert (found["mp_spdz"], found["rows"][0]["channels"]) == (None, "plain")
     capsys.readouterr()
     assert cli.run(["mpc", "network", str(file)]) == 2
-    assert "no traffic was recorded beside it" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "no traffic was recorded beside it" in told.err
+    assert "protocol  TLS" in told.out
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": "other", "rows": []}', '{"rows": []}'])

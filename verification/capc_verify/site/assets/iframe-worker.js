@@ -1,5 +1,6 @@
 // Pages that are opened as files may not start workers. There, a hidden frame runs the script of the search instead:
-// it takes what is posted to it as its own messages, and what it posts comes back as those of the worker.
+// it takes what is posted to it as its own messages, and what it posts comes back as those of the worker. As between
+// workers, each side has copies.
 if (location.protocol === "file:") {
   window.Worker = class {
     constructor(url) {
@@ -14,7 +15,10 @@ if (location.protocol === "file:") {
     }
     start(url) {
       const inner = this.frame.contentWindow
-      inner.postMessage = data => setTimeout(() => this.onmessage && this.onmessage(new MessageEvent("message", { data })))
+      inner.postMessage = posted => {
+        const data = structuredClone(posted)
+        setTimeout(() => this.onmessage && this.onmessage(new MessageEvent("message", { data })))
+      }
       const script = inner.document.createElement("script")
       script.src = url
       script.onerror = event => this.onerror && this.onerror(event)
@@ -30,7 +34,7 @@ if (location.protocol === "file:") {
         return
       }
       const inner = this.frame.contentWindow
-      inner.dispatchEvent(new inner.MessageEvent("message", { data }))
+      inner.dispatchEvent(new inner.MessageEvent("message", { data: inner.structuredClone(data) }))
     }
     terminate() {
       this.frame.remove()

@@ -24,6 +24,7 @@ from capc_verify.audit.runs.journal import write_line
 from capc_verify.audit.runs.running import InterruptedRunError
 from capc_verify.faults import FAULTS
 from capc_verify.freshness.records import EVIDENCE
+from support.sizes import some
 from support.toy_checkout import Audited, ToyCheckout
 
 ROOT = Path(__file__).parents[3]
@@ -224,7 +225,7 @@ def test_a_fault_of_this_repository_is_caught() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("faults_end")
-@pytest.mark.parametrize("guide", GUIDES)
+@pytest.mark.parametrize("guide", some(GUIDES, ordinary=1))
 def test_the_guides_commands_work_as_they_stand(
     toy: ToyCheckout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], guide: str
 ) -> None:

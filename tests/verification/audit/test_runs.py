@@ -25,6 +25,7 @@ from capc_verify.audit.selection import select
 from capc_verify.quick import CASES
 from capc_verify.trace.report import read_report
 from capc_verify.trace.spec import read_specification
+from support.sizes import some
 from support.toy_checkout import ToyCheckout
 
 NODES = st.sampled_from(
@@ -106,7 +107,7 @@ def test_after_ctrl_c_the_same_run_goes_on_and_no_test_that_ended_is_run_twice(t
     # What was reported is not gone on from, nor what was of other files, nor what is to be fresh.
     assert run(toy, "1").went_on_from == 0
     toy.write("wait.txt", "")
-    for case in ({"tree": "other"}, {"fresh": True}):
+    for case in some([{"tree": "other"}, {"fresh": True}], ordinary=1):
         with pytest.raises(InterruptedRunError):
             run(toy, "1", watcher=Impatient(6))
         (toy.root / "wait.txt").unlink()

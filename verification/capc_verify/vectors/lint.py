@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator, ValidationError, validators
 
 from capc.session.parameters import SPEC_VERSION
 from capc_verify.vectors.build import canonical_text
@@ -44,8 +44,19 @@ def lint(stem: str, text: str, schema: Json, known_requirements: frozenset[str] 
     return [f"{stem}: {problem}" for check in checks for problem in check]
 
 
+def _any_of(
+    validator: Draft202012Validator, branches: Sequence[Json], instance: Json, schema: Json
+) -> Iterator[ValidationError]:
+    """The library's keyword, which seeks all errors of each branch: here the first one, unless every branch has one."""
+    if not any(validator.evolve(schema=branch).is_valid(instance) for branch in branches):
+        yield from Draft202012Validator.VALIDATORS["anyOf"](validator, branches, instance, schema)
+
+
+_Validator = validators.extend(Draft202012Validator, {"anyOf": _any_of})  # type: ignore[no-untyped-call]
+
+
 def _against_schema(schema: Json, document: Json) -> Iterator[str]:
-    for error in Draft202012Validator(schema).iter_errors(document):
+    for error in _Validator(schema).iter_errors(document):
         cause = _cause(error)
         place = "/".join(str(part) for part in cause.absolute_path)
         yield f"{place or 'the document'}: {cause.message[:200]}"

@@ -120,11 +120,11 @@ def test_ctrl_c_in_the_real_protocol_leaves_a_valid_report(tmp_path: Path) -> No
     ]
     script = f"import sys; from capc import cli; sys.exit(cli.run({arguments!r}))"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and not (file.exists() and json.loads(file.read_text())["queries"]):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
+    out, error = process.communicate(timeout=300)
     assert process.returncode == 130, error
     report = json.loads(file.read_text())
     validate(report)

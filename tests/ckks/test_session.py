@@ -125,6 +125,7 @@ def test_the_seed_decides_the_network() -> None:
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.slow
 def test_nothing_that_is_shipped_imports_it() -> None:
     """It leaks, so no user may come upon it by an option: benchmarks are no part of the wheel."""
     files = [file for folder in SHIPPED for file in sorted((ROOT / folder).rglob("*.py"))]

@@ -264,6 +264,7 @@ def test_labels_are_not_charged_where_more_leaves(
     assert_refused(capsys, [*question, *options], ["method argmax_renyi", *fragments])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-113")
 def test_a_comparison_shows_one_draw_beside_two(capsys: pytest.CaptureFixture[str]) -> None:
     question = ["compare", "--sigma", "9", "--queries", "20", "--threshold-ratio", "1"]

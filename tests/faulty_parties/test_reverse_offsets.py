@@ -140,6 +140,7 @@ def test_masked_bits_are_uniform_for_every_offset_and_request(
         assert len(others) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-009", kind="enumeration")
 @pytest.mark.parametrize("name", OFFSETS)
 def test_random_bits_are_uniform_beside_the_rows_for_every_offset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:

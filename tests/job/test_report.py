@@ -23,16 +23,23 @@ from capc.job.keeping.files import check_writable, to_json, write_text
 from capc.job.plan import prepare
 from capc.job.report import document, rounded_up
 from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.accountants.policies import certify
 from capc.privacy.figures.statement import NOT_A_GUARANTEE, budget_statement
 from job.stand_in import Opener, Recorder, validate
 from support import reports
+from support.few_passes import few_passes
+from support.label_costs import set_label_costs
 
 
 @pytest.fixture(scope="module")
-def job() -> Job:
+def job(request: pytest.FixtureRequest) -> Job:
     flags = {"parties": "2", "queries": "3", "threshold": "1", "epsilon": "4.2", "charge": "realised"}
-    job = Job(prepare(resolve(flags)), Recorder(), Opener(withhold=frozenset({2})))
-    job.run()
+    with pytest.MonkeyPatch.context() as patch:
+        few_passes(request, patch)
+        set_label_costs(patch)
+        job = Job(prepare(resolve(flags)), Recorder(), Opener(withhold=frozenset({2})))
+        job.run()
+    certify.cache_clear()
     return job
 
 

@@ -287,6 +287,7 @@ def test_a_table_with_too_little_tells_how_steep_its_noise_is(cuts: list[tuple[i
 SIZES = [(Fraction(3, 2), 1), (Fraction(2), 1), (Fraction(3), 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-145")
 @pytest.mark.parametrize(("sigma", "shift"), SIZES)
 def test_towards_a_cheat_the_package_s_cost_is_that_of_three_intervals(sigma: Fraction, shift: int) -> None:

@@ -42,6 +42,7 @@ def laws(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "question",
     [
@@ -87,6 +88,7 @@ def compute(question: str, how: str = LOSS) -> Callable[[], object]:
     return lambda: calibrate(case, queries, epsilon) if epsilon else case.statement(queries)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "message"),
     [

@@ -30,7 +30,7 @@ from support.builders import make_parameters, make_widths
 from support.collaborations import collaborate
 from support.computations import stream
 from support.reverse_offsets import OFFSETS, Curious, choosing, ends, reverse_keys, true_signs
-from support.sizes import examples
+from support.sizes import examples, some
 from support.vote_rounds import ENDS, FAST, Rows, Votes, begin, engine
 
 JOB = Votes.uniform(num_classes=10, logit_bits=20, vote_bits=16, instances=40, chunk=256)
@@ -116,7 +116,7 @@ def request_of_choice(number: int) -> bytes:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-009", kind="enumeration")
 @pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("name", OFFSETS)
+@pytest.mark.parametrize("name", some(reversed(OFFSETS), ordinary=3))
 def test_masked_bits_are_uniform_for_every_offset_and_request(
     monkeypatch: pytest.MonkeyPatch, name: str, end: str
 ) -> None:

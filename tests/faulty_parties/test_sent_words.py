@@ -21,6 +21,7 @@ from capc.linear.bfv.wire.seal_format import Words
 from faulty_parties.test_weight_attacks import DIGITS, LAYER, constant_key, off_the_grid, without_first
 from linear.plain_bfv import negacyclic, secret_coefficients
 from linear.support import BINDING, Setting, altered
+from support.sizes import some
 
 COUNT = LAYER.inputs * DIGITS
 BINS = 256
@@ -100,7 +101,7 @@ def _statistics(name: str, request: bytes, key: object) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-HE-004", "CAPC-HE-008", "CAPC-HE-012")
-@pytest.mark.parametrize("name", ["conservative", "default"])
+@pytest.mark.parametrize("name", some(["default", "conservative"], ordinary=1))
 @pytest.mark.parametrize("request_of", REQUESTS)
 def test_words_phases_and_parts_are_uniform_for_every_request_and_key(name: str, request_of: str) -> None:
     statistics = _statistics(name, *REQUESTS[request_of](altered(name)))

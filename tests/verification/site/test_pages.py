@@ -12,6 +12,7 @@ import pytest
 from capc_verify.site.atlas import Atlas, evidence_page, raw_address
 from capc_verify.site.staging import carried, navigation, places_for_docstrings
 from capc_verify.site.text.documents import built
+from capc_verify.trace.report import Traced
 from support.sources import ROOT
 
 pytestmark = pytest.mark.slow
@@ -118,3 +119,14 @@ def test_diagrams_are_drawn_and_nothing_of_their_source_is_left(pages: dict[str,
     assert not [page for page, text in pages.items() if "```mermaid" in text]
     assert pages["spec/17-operations.md"].count("<svg ") == 6
     assert "<svg " in pages["index.md"]
+
+
+def test_what_a_record_names_and_is_there_no_more_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = "tests/verification/site/test_pages.py::test_what_a_record_names_and_is_there_no_more_is_left_out"
+    gone = [f"{kept}_at_all", "tests/gone/test_gone.py::test_gone[1]", f"{kept}[ring::gone]", f"{kept}[gone::gone]"]
+    evidence = {"CAPC-AGG-001": (kept, *gone), "CAPC-GONE-001": (kept,)}
+    code = {"CAPC-AGG-001": ("reference/capc/gone.py::f", "reference/capc/steps/zero_sum.py")}
+    monkeypatch.setattr("capc_verify.site.atlas.read_report", lambda root: Traced(evidence, code))
+    other = Atlas(ROOT)
+    assert other.traced.evidence == {"CAPC-AGG-001": (kept,)}
+    assert other.traced.code == {"CAPC-AGG-001": ("reference/capc/steps/zero_sum.py",)}

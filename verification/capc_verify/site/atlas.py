@@ -79,8 +79,40 @@ class Atlas:
 
     @cached_property
     def traced(self) -> Traced:
-        """Code and evidence of each statement, as the last whole run of the suite left them."""
+        """Code and evidence of each statement, as the last whole run left them, but for what is there no more."""
+        statements = self.specification.statements
+        return Traced(
+            {
+                identifier: tuple(filter(self._is_there, nodes))
+                for identifier, nodes in self._recorded.evidence.items()
+                if identifier in statements
+            },
+            {
+                identifier: tuple(place for place in places if (self.root / place.partition("::")[0]).is_file())
+                for identifier, places in self._recorded.code.items()
+                if identifier in statements
+            },
+        )
+
+    @cached_property
+    def _recorded(self) -> Traced:
         return read_report(self.root)
+
+    def _is_there(self, node: str) -> bool:
+        """Whether a test, and the vector that it replays, are in the checkout: the record may be older than it."""
+        file, _, within = function_of(node).partition("::")
+        name = within.replace("::", ".")
+        module = self.test_modules.get(file)
+        stem, _, vector = replayed_vector(node).partition("::")
+        is_defined = module is not None and bool({name, name.rpartition(".")[0]} & set(module.defined))
+        return is_defined and (not stem or vector in self._vector_names.get(stem, ()))
+
+    @cached_property
+    def _vector_names(self) -> Mapping[str, frozenset[str]]:
+        return {
+            stem: frozenset(test["name"] for group in file["testGroups"] for test in group["tests"])
+            for stem, file in self.vectors.items()
+        }
 
     @cached_property
     def claims(self) -> Claims:
@@ -135,8 +167,13 @@ class Atlas:
 
     @cached_property
     def test_modules(self) -> Mapping[str, Module]:
-        """Those files of tests."""
-        return {file: read_module(self.root, "tests", self.root / file) for file in sorted(self.tests)}
+        """The files of tests that the record names, as they are."""
+        files = {node.partition("::")[0] for nodes in self._recorded.evidence.values() for node in nodes}
+        return {
+            file: read_module(self.root, "tests", self.root / file)
+            for file in sorted(files)
+            if (self.root / file).is_file()
+        }
 
     @cached_property
     def run(self) -> str:

@@ -71,7 +71,7 @@ def overview(atlas: Atlas) -> str:
         "# Evidence",
         "",
         f"{len(statements)} statements are in force. What stands behind each is listed here, as the last whole run of "
-        f"the suite left it{f' ({atlas.run})' if atlas.run else ''}. `capc verify CAPC-AREA-000` runs the evidence of "
+        f"the suite left it{f' ({atlas.run})' if atlas.run else ''}. `capc verify CAPC-SEC-001` runs the evidence of "
         "one again, on your machine.",
         "",
         "## Kinds",

@@ -129,8 +129,8 @@ def container_hook(network: nn.Sequential) -> None:
 
 
 TAMPERS: list[Callable[[nn.Sequential], None]] = [
-    root_hook, root_hook_with_keywords, root_forward, layer_forward, relu_forward, layer_method, low_rank,
-    parametrised, subclass, container_hook,
+    root_hook, root_pre_hook, root_hook_with_keywords, root_forward, layer_forward, relu_forward, layer_method,
+    low_rank, parametrised, subclass, container_hook,
 ]  # fmt: skip
 
 
@@ -154,7 +154,6 @@ def test_what_is_added_to_a_network_is_read(tamper: Callable[[nn.Sequential], No
 
 
 UNSUPPORTED: dict[str, tuple[Callable[[nn.Sequential], None], str]] = {
-    "root_pre_hook": (root_pre_hook, "flip at flip: it is not supported"),
     "root_class": (root_class, "roll at roll: it is not supported"),
 }
 

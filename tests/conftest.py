@@ -37,10 +37,16 @@ settings.register_profile(
 )
 
 
-def pytest_collection_finish() -> None:
+def pytest_sessionstart() -> None:
     """All libraries and thousands of tests are here to stay: not to be looked through again and again."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is that of tests."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:

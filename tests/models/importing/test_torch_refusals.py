@@ -47,7 +47,7 @@ def nan_linear() -> nn.Module:
 
 def hooked() -> nn.Module:
     layer = nn.Linear(6, 2)
-    layer.register_forward_pre_hook(lambda _module, inputs: (inputs[0].flip(1),))
+    layer.register_forward_pre_hook(lambda _module, inputs: (inputs[0].roll(1, 1),))
     return nn.Sequential(layer)
 
 
@@ -88,7 +88,7 @@ REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
     ),
     "functional_activation": (Calls(lambda m, x: torch.tanh(m.linear(x))), FLAT, "tanh at tanh: .* with Hardtanh"),
     "layer_norm": (nn.Sequential(nn.LayerNorm(6)), FLAT, "LayerNorm at 0: .* use a batch normalisation"),
-    "transposed": (nn.Sequential(nn.ConvTranspose2d(2, 2, 3)), IMAGE, "ConvTranspose2d at 0: .* list in docs"),
+    "transposed": (nn.Sequential(nn.ConvTranspose2d(2, 2, 3)), IMAGE, "ConvTranspose2d at 0: .*: only ordinary"),
     "joined_rows": (
         Calls(lambda m, x: torch.cat([x, x], 0)), FLAT, "cat at cat: it is along axis 0: concatenate channels",
     ),
@@ -119,8 +119,8 @@ REFUSALS: dict[str, tuple[nn.Module, Shape, str]] = {
         Calls(lambda m, x: torch.from_numpy(x.numpy() * 2)), FLAT,
         r"Calls cannot be read by torch.export \(.*\): use operators",
     ),
-    "constant_output": (Calls(lambda m, x: 3), FLAT, "output at output: it does not depend on the query"),
-    "hook": (hooked(), FLAT, "Linear at 0: it runs flip, which is not supported"),
+    "constant_output": (Calls(lambda m, x: 3), FLAT, "output at output: it is not one tensor"),
+    "hook": (hooked(), FLAT, "Linear at 0: it runs roll, which is not supported"),
     "not_finite": (nn.Sequential(nan_linear()), FLAT, "Linear at 0: a weight is not a finite number"),
     "not_flattened": (nn.Sequential(nn.Linear(6, 2)), IMAGE, r"Linear at 0: .* \(2, 6, 6\) and is not flattened"),
     "wrong_width": (nn.Sequential(nn.Linear(5, 2)), FLAT, r"Linear at 0: it cannot be run on rows of the shape \(6,\)"),

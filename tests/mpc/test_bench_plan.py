@@ -23,6 +23,7 @@ from capc_mpc.spdz.processes import Limits
 from capc_mpc.two_processes.ways import ONE_CIRCUIT, ROUNDS, STASH
 from support.engines import machine_with_everything
 
+MODES = ("worst_case", "single_draw", "realised")
 ARGMAX = Variant("argmax", "semi2k", 100, classes=10, logit_bits=37, vote_bits=16, edabits=None, threads=1)
 
 
@@ -114,6 +115,19 @@ def test_the_defaults_are_forecast_to_end_in_fifteen_minutes() -> None:
     whole = make_plan(list(plan.PROGRAMS), plan.QUICK, {}, machine_with_everything())
     assert len(whole.variants) > 40
     assert forecast.total(whole.variants, setting) < 15 * 60
+
+
+@pytest.mark.parametrize(
+    ("program", "record"),
+    [("label_release", "label_release_plain"), *[(f"label_release_{mode}",) * 2 for mode in MODES]],
+)
+def test_modes_of_a_program_are_forecast_over_links_by_their_own_record(program: str, record: str) -> None:
+    link = {"far": LinkSpec(2.0)}
+    far = Setting(None, Limits(1e9), repeats=1, warm_ups=0, networks=link, links=link)
+    variant = Variant(program, "spdz2k", 100, classes=10, vote_bits=16)
+    costs = json.loads((evidence.folder() / f"{record}.json").read_text())["runs"]["spdz2k"]["costs"]
+    assert costs["rounds"] > 1000
+    assert 2 * costs["rounds"] < forecast.over_links(variant, far) < 2.1 * costs["rounds"] + 10 * costs["seconds"]
 
 
 def test_links_take_their_time_in_a_forecast() -> None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from statistics import median
+from typing import Any
 
 from capc_mpc.bench.measure import Setting
 from capc_mpc.bench.rows import Row
@@ -30,17 +31,18 @@ _UNKNOWN_SECONDS = 20.0
 """Of a recorded batch under a protocol that has no record."""
 _UNKNOWN_ROUNDS = 100.0
 _RECORDINGS = 4
-Recorded = tuple[Step, dict[str, float]]
+Recorded = tuple[Step, dict[str, dict[str, Any]]]
+"""A step, and what a run of it cost, by protocol."""
 
 
 @cache
 def _records() -> dict[str, list[Recorded]]:
-    """By program, what was recorded: a step, and the seconds of a run by protocol."""
+    """What was recorded, by program."""
     found: dict[str, list[Recorded]] = {}
     for file in sorted(folder().glob("*.json")):
         entry = json.loads(file.read_text(encoding="utf-8"))
-        seconds = {name: run["costs"]["seconds"] for name, run in entry["runs"].items()}
-        found.setdefault(entry["program"], []).append((parse(entry["program"], entry["arguments"]), seconds))
+        costs = {name: run["costs"] for name, run in entry["runs"].items()}
+        found.setdefault(entry["program"], []).append((parse(entry["program"], entry["arguments"]), costs))
     return found
 
 
@@ -49,18 +51,26 @@ def _bits(step: Step) -> int:
     return sum(field.count * field.width for field in step.fields)
 
 
+def _nearest(variant: Variant) -> Recorded | None:
+    """The record whose cases are most like those of a variant, None if there is none of its program."""
+    step = variant.step()
+    # A baseline takes about as long as the program that it stands beside.
+    records = _records().get(PROGRAMS[variant.program].beside or step.program, [])
+    return min(records, key=lambda record: abs(_bits(record[0]) - _bits(step)), default=None)
+
+
 def seconds_of_a_run(variant: Variant) -> float:
     """One run without start-up: that on record, by the number of cases and the bits of one."""
     step = variant.step()
     if variant.protocol in WAYS:
         return _EMBEDDED_SECONDS + _EMBEDDED_PER_CASE * step.batch
-    # A baseline takes about as long as the program that it stands beside.
-    records = _records().get(PROGRAMS[variant.program].beside or step.program, [])
-    near = min(records, key=lambda record: abs(_bits(record[0]) - _bits(step)), default=None)
+    near = _nearest(variant)
     if near is None:
         return _UNKNOWN_SECONDS
-    cases = max(step.batch, _BASE_CASES) / max(near[0].batch, 1)
-    return near[1].get(variant.protocol, _UNKNOWN_SECONDS) * cases * max(1.0, _bits(step) / _bits(near[0]))
+    recorded, costs = near
+    cases = max(step.batch, _BASE_CASES) / max(recorded.batch, 1)
+    seconds = costs[variant.protocol]["seconds"] if variant.protocol in costs else _UNKNOWN_SECONDS
+    return float(seconds) * cases * max(1.0, _bits(step) / _bits(recorded))
 
 
 def forecast(variant: Variant, setting: Setting, factor: float = 1.0) -> float:
@@ -121,13 +131,11 @@ def _rounds_and_bytes(variant: Variant) -> tuple[float, float]:
     step = variant.step()
     if variant.protocol in WAYS:
         return messages(variant.protocol, step), 32 * ands(variant.protocol, step)
-    file = folder() / f"{step.program}.json"
-    entry = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"runs": {}, "arguments": []}
-    run = entry["runs"].get(variant.protocol)
-    if run is None:
+    recorded, costs = _nearest(variant) or (step, {})
+    if variant.protocol not in costs:
         return _UNKNOWN_ROUNDS, 0.0
-    recorded = max(parse(step.program, entry["arguments"]).batch, 1)
-    return run["costs"]["rounds"], run["costs"]["bytes_sent"] / 2 * step.batch / recorded
+    cost = costs[variant.protocol]
+    return cost["rounds"], cost["bytes_sent"] / 2 * step.batch / max(recorded.batch, 1)
 
 
 def total(variants: Sequence[Variant], setting: Setting, factor: float = 1.0) -> float:

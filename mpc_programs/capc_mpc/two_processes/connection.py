@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -154,9 +154,13 @@ class Parent(ABC):
     def prepare(self) -> None:
         """What a batch takes beforehand, and is not timed with it."""
 
-    @abstractmethod
     def run(self) -> None:
         """One batch; :meth:`prepare` comes before it."""
+        began = time.process_time()
+        self._link.send(RUN)
+        self._evaluate()
+        self.cpu.append(time.process_time() - began)
+        self.sent = self._link.received, self._link.sent - len(RUN)
 
     @abstractmethod
     def check(self) -> None:
@@ -170,10 +174,54 @@ class Parent(ABC):
     def _set_up(self) -> None:
         """Base transfers, in the directions that the work needs."""
 
+    @abstractmethod
+    def _evaluate(self) -> None:
+        """The evaluator's part of a batch."""
 
-def report(cpu: Sequence[float]) -> bytes:
-    """The child's answer to :meth:`Parent.garbler_report`."""
-    return _REPORT.pack(float(np.median(cpu)), peak_megabytes())
+
+class Child(ABC):
+    """The garbler's process: answers its evaluator until it is told to stop.
+
+    Args:
+        address: where the evaluator waits.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._link = connect(address)
+
+    def serve(self) -> None:
+        """The set-up, and then what is asked for."""
+        self._link.send(b"1")
+        self._set_up()
+        cpu: list[float] = []
+        while (command := self._link.read(1)) != STOP:
+            if command == OFFLINE:
+                self._prepare()
+                self._link.send(b"1")
+            elif command == RUN:
+                began = time.process_time()
+                self._garble()
+                cpu.append(time.process_time() - began)
+            elif command == CHECK:
+                self._link.send(self._shown())
+            else:
+                self._link.send(_REPORT.pack(float(np.median(cpu)), peak_megabytes()))
+
+    @abstractmethod
+    def _set_up(self) -> None:
+        """Base transfers, in the directions that the work needs."""
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """What a batch takes beforehand."""
+
+    @abstractmethod
+    def _garble(self) -> None:
+        """The garbler's part of a batch."""
+
+    @abstractmethod
+    def _shown(self) -> bytes:
+        """What :meth:`Parent.check` compares."""
 
 
 def source() -> XofSource:

@@ -7,31 +7,24 @@ it is made.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from capc.two_party.circuits.builder import Circuit, evaluate
-from capc.two_party.interface import GarblerOutput
 from capc.two_party.transfers import Transfers
 from capc.two_party.vectorised import TransferStash, VectorisedTwoParty
-from capc.two_party.vectorised.extension import GarblerKey
 from capc.two_party.vectorised.transfers import EvaluatorEnd, GarblerEnd
 from capc_mpc.two_processes.connection import (
     CHECK,
     CHECKED,
     OFFLINE,
-    RUN,
-    STOP,
     Address,
-    Connection,
+    Child,
     Parent,
     choose_offset,
-    connect,
     offer_transfers,
-    report,
     source,
     uniform_words,
 )
@@ -95,16 +88,11 @@ class Evaluator(Parent):
         self._link.read(1)
         self._link.sent = self._link.received = 0
 
-    def run(self) -> None:
-        """One batch; :meth:`prepare` comes before it."""
-        began = time.process_time()
-        self._link.send(RUN)
+    def _evaluate(self) -> None:
         transfers, extension = self._transfers()
         chosen, bits = self._scheme.choose(transfers, self.work.circuit, self._inputs)
         self._link.send(extension + bits)
         self.evaluation = self._scheme.evaluate_stream(chosen, self._link.read_into)
-        self.cpu.append(time.process_time() - began)
-        self.sent = self._link.received, self._link.sent - len(RUN)
         self._position += 1
 
     def _transfers(self) -> tuple[Transfers[EvaluatorEnd], bytes]:
@@ -137,54 +125,49 @@ class Evaluator(Parent):
                 raise ValueError(f"instance {instance} of {self.work.circuit.name} has other outputs than in the clear")
 
 
+class _Garbler(Child):
+    def __init__(self, work: Work, address: Address) -> None:
+        super().__init__(address)
+        self._work = work
+        self._scheme = VectorisedTwoParty(work.chunk)
+        self._position = 0
+        self._stash: TransferStash[GarblerEnd] | None = None
+
+    def _set_up(self) -> None:
+        self._key = choose_offset(self._scheme, self._link)
+        self._link.send(b"1")
+
+    def _prepare(self) -> None:
+        work = self._work
+        self._inputs = work.inputs(work.circuit.garbler_words)
+        if work.stash:
+            payload = self._link.read(self._scheme.extension_length(work.transfers))
+            self._stash = self._scheme.stash_garbler(self._key, self._position, work.transfers, 1, payload)
+
+    def _garble(self) -> None:
+        transfers = self._transfers()
+        bits = self._link.read(self._scheme.bits_length(self._work.circuit, self._work.instances))
+        stream = self._scheme.garble_stream(transfers, self._work.circuit, self._inputs, bits, source())
+        for piece in stream:
+            self._link.send(piece)
+        self._output = stream.output
+        self._position += 1
+
+    def _transfers(self) -> Transfers[GarblerEnd]:
+        if self._stash is not None:
+            return self._stash.take(self._work.transfers)
+        counts = [self._work.transfers]
+        self._scheme.expect_transfers(self._key, self._position, counts)
+        payload = self._link.read(self._scheme.extension_length(self._work.transfers))
+        (transfers,) = self._scheme.extend_garbler(self._key, self._position, counts, payload)
+        return transfers
+
+    def _shown(self) -> bytes:
+        count = min(CHECKED, self._work.instances)
+        shares = self._output.shares[:count] or [[0] * len(self._work.circuit.outputs)] * count
+        return np.array(shares, np.uint64).tobytes() + self._inputs[:count].tobytes()
+
+
 def run_garbler(work: Work, address: Address) -> None:
     """The garbler's process: answers until it is told to stop."""
-    link = connect(address)
-    scheme = VectorisedTwoParty(work.chunk)
-    link.send(b"1")
-    key = choose_offset(scheme, link)
-    link.send(b"1")
-    cpu: list[float] = []
-    position = 0
-    inputs = work.inputs(work.circuit.garbler_words)
-    stash: TransferStash[GarblerEnd] | None = None
-    output: GarblerOutput | None = None
-    while (command := link.read(1)) != STOP:
-        if command == OFFLINE:
-            inputs = work.inputs(work.circuit.garbler_words)
-            if work.stash:
-                payload = link.read(scheme.extension_length(work.transfers))
-                stash = scheme.stash_garbler(key, position, work.transfers, 1, payload)
-            link.send(b"1")
-        elif command == RUN:
-            began = time.process_time()
-            output = _garble(scheme, work, link, inputs, key if stash is None else stash, position)
-            cpu.append(time.process_time() - began)
-            position += 1
-        elif command == CHECK and output is not None:
-            count = min(CHECKED, work.instances)
-            shares = output.shares[:count] or [[0] * len(work.circuit.outputs)] * count
-            link.send(np.array(shares, np.uint64).tobytes() + inputs[:count].tobytes())
-        else:
-            link.send(report(cpu))
-
-
-def _garble(
-    scheme: VectorisedTwoParty,
-    work: Work,
-    link: Connection,
-    inputs: Words,
-    key: GarblerKey | TransferStash[GarblerEnd],
-    position: int,
-) -> GarblerOutput:
-    if isinstance(key, TransferStash):
-        transfers = key.take(work.transfers)
-    else:
-        scheme.expect_transfers(key, position, [work.transfers])
-        payload = link.read(scheme.extension_length(work.transfers))
-        (transfers,) = scheme.extend_garbler(key, position, [work.transfers], payload)
-    bits = link.read(scheme.bits_length(work.circuit, work.instances))
-    stream = scheme.garble_stream(transfers, work.circuit, inputs, bits, source())
-    for piece in stream:
-        link.send(piece)
-    return stream.output
+    _Garbler(work, address).serve()

@@ -6,7 +6,6 @@ rows, fresh shares at both ends.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +23,11 @@ from capc_mpc.two_processes.connection import (
     CHECKED,
     CONTEXT,
     OFFLINE,
-    RUN,
-    STOP,
     Address,
+    Child,
     Parent,
     choose_offset,
-    connect,
     offer_transfers,
-    report,
     source,
     uniform_words,
 )
@@ -91,10 +87,7 @@ class VoteEvaluator(Parent):
         self._link.read(1)
         self._link.sent = self._link.received = 0
 
-    def run(self) -> None:
-        """One batch; :meth:`prepare` comes before it."""
-        began = time.process_time()
-        self._link.send(RUN)
+    def _evaluate(self) -> None:
         counts = [self.work.shape.all_transfers]
         (transfers,), extension = self._scheme.extend_evaluator(self._key, self._position, counts)
         state, request = self._rounds.begin(transfers, self._reverse_key, self.work.shape, self._shares)
@@ -104,8 +97,6 @@ class VoteEvaluator(Parent):
             state, request = self._rounds.evaluate_stream(state, self._link.read_into, source())
         self._link.send(request)
         self.votes: Shares = self._rounds.evaluate_last_stream(state, self._link.read_into)
-        self.cpu.append(time.process_time() - began)
-        self.sent = self._link.received, self._link.sent - len(RUN)
         self._position += 1 << 32
 
     def check(self) -> None:
@@ -126,40 +117,45 @@ class VoteEvaluator(Parent):
                 raise ValueError("a vote differs from the argmax in the clear")
 
 
+class _Garbler(Child):
+    def __init__(self, work: VoteWork, address: Address) -> None:
+        super().__init__(address)
+        self._work = work
+        self._scheme = VectorisedTwoParty(work.chunk)
+        self._rounds = VectorisedVote(work.chunk)
+        self._position = 0
+        self._batch = 0
+
+    def _set_up(self) -> None:
+        self._key = choose_offset(self._scheme, self._link)
+        self._reverse_key = offer_transfers(self._scheme, self._link)
+
+    def _prepare(self) -> None:
+        self._batch += 1
+        self._shares, _ = self._work.shares(self._batch)
+
+    def _garble(self) -> None:
+        shape, scheme, rounds, link = self._work.shape, self._scheme, self._rounds, self._link
+        counts = [shape.all_transfers]
+        scheme.expect_transfers(self._key, self._position, counts)
+        payload = link.read(scheme.extension_length(counts[0]))
+        (transfers,) = scheme.extend_garbler(self._key, self._position, counts, payload)
+        state = rounds.await_begin(transfers, self._reverse_key, shape, self._shares)
+        for number in range(shape.rounds - 1):
+            stream = rounds.garble_stream(state, link.read(rounds.request_length(shape, number)), source())
+            for piece in stream:
+                link.send(piece)
+            state = stream.output
+        last = rounds.garble_last_stream(state, link.read(rounds.request_length(shape, state.number)), source())
+        for piece in last:
+            link.send(piece)
+        self._votes = [list(row) for row in last.output]
+        self._position += 1 << 32
+
+    def _shown(self) -> bytes:
+        return np.array(self._votes[:CHECKED], np.uint64).tobytes()
+
+
 def run_garbler(work: VoteWork, address: Address) -> None:
     """The garbler's process: answers until it is told to stop."""
-    link = connect(address)
-    scheme, rounds = VectorisedTwoParty(work.chunk), VectorisedVote(work.chunk)
-    link.send(b"1")
-    key, reverse_key = choose_offset(scheme, link), offer_transfers(scheme, link)
-    cpu: list[float] = []
-    position = batch = 0
-    shares = votes = work.shares(batch)[0]
-    while (command := link.read(1)) != STOP:
-        if command == OFFLINE:
-            batch += 1
-            shares, _ = work.shares(batch)
-            link.send(b"1")
-        elif command == RUN:
-            began = time.process_time()
-            counts = [work.shape.all_transfers]
-            scheme.expect_transfers(key, position, counts)
-            payload = link.read(scheme.extension_length(counts[0]))
-            (transfers,) = scheme.extend_garbler(key, position, counts, payload)
-            state = rounds.await_begin(transfers, reverse_key, work.shape, shares)
-            for number in range(work.shape.rounds - 1):
-                stream = rounds.garble_stream(state, link.read(rounds.request_length(work.shape, number)), source())
-                for piece in stream:
-                    link.send(piece)
-                state = stream.output
-            request = link.read(rounds.request_length(work.shape, state.number))
-            last = rounds.garble_last_stream(state, request, source())
-            for piece in last:
-                link.send(piece)
-            votes = [list(row) for row in last.output]
-            cpu.append(time.process_time() - began)
-            position += 1 << 32
-        elif command == CHECK:
-            link.send(np.array(votes[:CHECKED], np.uint64).tobytes())
-        else:
-            link.send(report(cpu))
+    _Garbler(work, address).serve()

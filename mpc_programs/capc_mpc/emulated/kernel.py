@@ -14,6 +14,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
+LOOPBACK = "lo"
 VNET_HEADER = struct.Struct("<BBHHHH")
 """Before every packet of a TUN device: flags, kind of segmentation, header length, segment size, two of checksums."""
 _CLONE_NEWNET = 0x40000000
@@ -50,8 +51,17 @@ def new_network() -> None:
         OSError: not allowed.
     """
     _call("unshare", _CLONE_NEWNET)
+    raise_device(LOOPBACK)
+
+
+def raise_device(name: str) -> None:
+    """Sets up a device of this process's namespace.
+
+    Raises:
+        OSError: not allowed, or there is none of that name.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        _set_flags(control, "lo")
+        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH22x", name.encode(), _IFF_UP))
 
 
 def enter_network(file: str | int) -> None:
@@ -138,9 +148,5 @@ def open_tun(name: str, address: str, netmask: str, mtu: int, *, segmenting: boo
             packed = struct.pack("16sHH4s8x", name.encode(), socket.AF_INET, 0, socket.inet_aton(value))
             fcntl.ioctl(control, request, packed)
         fcntl.ioctl(control, _SIOCSIFMTU, struct.pack("16si20x", name.encode(), mtu))
-        _set_flags(control, name)
+    raise_device(name)
     return device
-
-
-def _set_flags(control: socket.socket, name: str) -> None:
-    fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH22x", name.encode(), _IFF_UP))

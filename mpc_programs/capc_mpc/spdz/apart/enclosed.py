@@ -10,21 +10,16 @@ which there is a socket in the folder of the run, and the relay of :mod:`capc_mp
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import socket
-import struct
 import sys
 from collections.abc import Sequence
 from functools import partial
 
-from capc_mpc.spdz.apart.pumps import Ends, connected, join
+from capc_mpc.emulated.kernel import LOOPBACK, raise_device
+from capc_mpc.spdz.apart.pumps import Carried, connected
 
 INWARD = "in.sock"
-_LOOPBACK, _NAME = "127.0.0.1", "lo"
-_GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1
-_INTERFACE = struct.Struct("16sh14x")
+_HOST = "127.0.0.1"
 _START_SECONDS = 60.0
-_DRAIN_SECONDS = 10.0
 
 
 def outward(other: int) -> str:
@@ -35,45 +30,28 @@ def outward(other: int) -> str:
 def main() -> None:
     """Runs the command of the command line, and ends with its exit code."""
     party, ports, *command = sys.argv[1:]
-    _raise_loopback()
+    # What a new namespace has is down at first.
+    raise_device(LOOPBACK)
     sys.exit(asyncio.run(_run(int(party), [int(port) for port in ports.split(",")], command)))
 
 
-def _raise_loopback() -> None:
-    """What a new network namespace has is down at first."""
-    with socket.socket() as any_socket:
-        _, flags = _INTERFACE.unpack(fcntl.ioctl(any_socket, _GET_FLAGS, _INTERFACE.pack(_NAME.encode(), 0)))
-        fcntl.ioctl(any_socket, _SET_FLAGS, _INTERFACE.pack(_NAME.encode(), flags | _UP))
-
-
 async def _run(party: int, ports: Sequence[int], command: Sequence[str]) -> int:
-    open_doors: set[asyncio.Task[None]] = set()
-
-    async def door(near: Ends, far: Ends | None) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            open_doors.add(task)
-            task.add_done_callback(open_doors.discard)
-        if far is None:
-            near[1].close()
-        else:
-            await join(near, far)
+    doors = Carried()
 
     async def leave(other: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await door((reader, writer), await asyncio.open_unix_connection(outward(other)))
+        await doors.carry((reader, writer), await asyncio.open_unix_connection(outward(other)))
 
     async def enter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far = await connected(_START_SECONDS, lambda: asyncio.open_connection(_LOOPBACK, ports[party]))
-        await door((reader, writer), far)
+        far = await connected(_START_SECONDS, lambda: asyncio.open_connection(_HOST, ports[party]))
+        await doors.carry((reader, writer), far)
 
-    servers = [await asyncio.start_server(partial(leave, n), _LOOPBACK, ports[n]) for n in range(party)]
+    servers = [await asyncio.start_server(partial(leave, n), _HOST, ports[n]) for n in range(party)]
     servers.append(await asyncio.start_unix_server(enter, INWARD))
     process = await asyncio.create_subprocess_exec(*command)
     code = await process.wait()
     for server in servers:
         server.close()
-    if open_doors:
-        await asyncio.wait(open_doors, timeout=_DRAIN_SECONDS)
+    await doors.drained()
     return code if code >= 0 else 128 - code
 
 

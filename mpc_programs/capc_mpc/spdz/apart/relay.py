@@ -24,11 +24,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from capc_mpc.spdz.apart.enclosed import INWARD, outward
 from capc_mpc.spdz.apart.meeting import Meeting, context_of
-from capc_mpc.spdz.apart.pumps import Ends, connected, join
+from capc_mpc.spdz.apart.pumps import Carried, Ends, connected
 from capc_mpc.spdz.keys import certificate_of
 
 _CONNECT_SECONDS = 60.0
-_DRAIN_SECONDS = 10.0
 
 
 @cache
@@ -77,7 +76,7 @@ class _Relay:
         self._certificates = {n: certificate_of(meeting.keys, n).public_bytes(Encoding.DER) for n in parties}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = asyncio.Event()
-        self._carried: set[asyncio.Task[None]] = set()
+        self._carried = Carried()
 
     def end(self) -> None:
         """Lets :meth:`serve` end once everything is carried."""
@@ -103,15 +102,14 @@ class _Relay:
         await self._over.wait()
         for server in servers:
             server.close()
-        if self._carried:
-            await asyncio.wait(self._carried, timeout=_DRAIN_SECONDS)
+        await self._carried.drained()
 
     async def _leave(self, other: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """From the party program to another party."""
         host, port = self._meeting.addresses[other]
         context = context_of(self._meeting, ssl.PROTOCOL_TLS_CLIENT, [other])
         far = await connected(_CONNECT_SECONDS, lambda: asyncio.open_connection(host, port, ssl=context))
-        await self._carry((reader, writer), far if far is not None and self._holds(far, [other]) else None)
+        await self._carried.carry((reader, writer), far if far is not None and self._holds(far, [other]) else None)
 
     async def _enter(self, others: Sequence[int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """From another party to the party program."""
@@ -119,17 +117,7 @@ class _Relay:
         if self._holds((reader, writer), others):
             place = self._folder / INWARD
             far = await connected(_CONNECT_SECONDS, lambda: asyncio.open_unix_connection(place))
-        await self._carry((reader, writer), far)
-
-    async def _carry(self, near: Ends, far: Ends | None) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._carried.add(task)
-            task.add_done_callback(self._carried.discard)
-        if far is None:
-            near[1].close()
-        else:
-            await join(near, far)
+        await self._carried.carry((reader, writer), far)
 
     def _holds(self, ends: Ends, others: Sequence[int]) -> bool:
         """Whether the other end of a TLS connection has shown the certificate of one of these parties."""

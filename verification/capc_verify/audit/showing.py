@@ -18,7 +18,7 @@ from capc_verify.freshness.records import all_records
 from capc_verify.trace.evidence import replayed_vector
 from capc_verify.trace.lock import read_lock
 from capc_verify.trace.report import Traced
-from capc_verify.trace.spec import Specification, Statement, explain_unknown
+from capc_verify.trace.spec import Specification, Statement, end_of_statement, explain_unknown
 
 _Last = Mapping[str, tuple[Outcome, Mapping[str, Any]]]
 _MOST_LINES = 40
@@ -57,16 +57,9 @@ def show(root: Path, identifier: str, specification: Specification, claims: Clai
 
 def _as_written(root: Path, statement: Statement) -> Iterator[str]:
     """The paragraph, and the list, table or listing that belongs to it."""
-    lines = (root / statement.file).read_text(encoding="utf-8").splitlines()[statement.line - 1 :]
-    parts, fenced, open_end = 0, False, False
-    for line in lines:
-        fenced ^= line.lstrip().startswith("```")
-        if not fenced and not line.strip():
-            parts += 1
-            if parts > 1 or not open_end:
-                return
-        open_end = line.rstrip().endswith(":") if parts == 0 and line.strip() else open_end
-        yield f"  {line}".rstrip()
+    lines = (root / statement.file).read_text(encoding="utf-8").splitlines()
+    begin = statement.line - 1
+    yield from (f"  {line}".rstrip() for line in lines[begin : end_of_statement(lines, begin)])
 
 
 def _confirmed(statement: Statement, confirmed: str | None) -> str:

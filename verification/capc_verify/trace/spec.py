@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,6 +142,36 @@ def explain_unknown(identifier: str, specification: Specification) -> str | None
     if identifier in specification.withdrawn:
         return f"{identifier} is withdrawn; name the statement that replaced it, or none"
     return f"{identifier} is not a statement of spec/*.md"
+
+
+def end_of_statement(lines: Sequence[str], begin: int) -> int:
+    """The line after a statement as it is written: its paragraph, and the block after it if it ends with a colon.
+
+    Args:
+        lines: of a section.
+        begin: of the statement, from 0.
+    """
+    place = _paragraph_end(lines, begin)
+    if not lines[place - 1].rstrip().endswith(":"):
+        return place
+    following = place
+    while following < len(lines) and not lines[following].strip():
+        following += 1
+    if following == len(lines) or lines[following].startswith(("#", "**CAPC-")):
+        return place
+    if lines[following].startswith("<!--"):
+        following += 1
+    if lines[following].lstrip().startswith("```"):
+        closing = next(n for n in range(following + 1, len(lines)) if lines[n].lstrip().startswith("```"))
+        return closing + 1
+    return _paragraph_end(lines, following)
+
+
+def _paragraph_end(lines: Sequence[str], begin: int) -> int:
+    place = begin
+    while place < len(lines) and lines[place].strip() and not lines[place].lstrip().startswith("```"):
+        place += 1
+    return place
 
 
 class _Reader:

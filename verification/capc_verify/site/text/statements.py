@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Callable, Sequence
 
-from capc_verify.trace.spec import ID, WITHDRAWN
+from capc_verify.trace.spec import ID, WITHDRAWN, end_of_statement
 
 Told = Callable[[str], str]
 """HTML that leads from a statement, by its id, to its evidence."""
@@ -37,7 +37,7 @@ def boxed(text: str, evidence: Told) -> str:
             made.append(lines[place])
             place += 1
             continue
-        end = _end(lines, place)
+        end = end_of_statement(lines, place)
         inside = [lines[place][match.end() :], *lines[place + 1 : end]]
         made += _box(match[1], match[2], inside, "" if match[2] == WITHDRAWN else evidence(match[1]))
         place = end
@@ -54,28 +54,3 @@ def _box(identifier: str, kind: str, inside: Sequence[str], evidence: str) -> li
         "",
         "</div>",
     ]
-
-
-def _end(lines: Sequence[str], begin: int) -> int:
-    """The line after a statement: its paragraph, and the block after it if it ends with a colon."""
-    place = _paragraph_end(lines, begin)
-    if not lines[place - 1].rstrip().endswith(":"):
-        return place
-    following = place
-    while following < len(lines) and not lines[following].strip():
-        following += 1
-    if following == len(lines) or lines[following].startswith(("#", "**CAPC-")):
-        return place
-    if lines[following].startswith("<!--"):
-        following += 1
-    if lines[following].lstrip().startswith("```"):
-        closing = next(n for n in range(following + 1, len(lines)) if lines[n].lstrip().startswith("```"))
-        return closing + 1
-    return _paragraph_end(lines, following)
-
-
-def _paragraph_end(lines: Sequence[str], begin: int) -> int:
-    place = begin
-    while place < len(lines) and lines[place].strip() and not lines[place].lstrip().startswith("```"):
-        place += 1
-    return place

@@ -1,6 +1,7 @@
 """Parties of a protocol without TLS, joined by relays: what passes is TLS, and only who holds the keys is met."""
 
 import shutil
+import socket
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -125,6 +126,16 @@ def test_whoever_holds_another_key_is_hung_up_on(talking: Machine, tmp_path: Pat
             )
         calling.result()
     assert isinstance(heard[0], ssl.SSLError | ConnectionResetError) or heard == [b""]
+
+
+def test_a_port_that_another_holds_is_told_at_once(talking: Machine, tmp_path: Path) -> None:
+    """Not after the party program has waited in vain for a relay that is not there."""
+    write_keys(tmp_path, 2)
+    with socket.create_server(("", 0)) as holder:
+        port = holder.getsockname()[1]
+        place = Deployment((f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}"), tmp_path, wait_seconds=None)
+        with pytest.raises(InputError, match=rf"port {port} \(--addresses\): cannot be listened on \(Address already"):
+            run_party(STEP, 0, OWN[0], "yao", place, machine=talking, cache=tmp_path / "cache", limits=Limits(2))
 
 
 def test_where_nothing_can_be_enclosed_the_protocol_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

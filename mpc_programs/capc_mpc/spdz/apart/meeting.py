@@ -9,6 +9,7 @@ Reveals: to every party the program, its arguments, the protocol and MP-SPDZ's v
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import struct
@@ -134,7 +135,12 @@ def _listen(meeting: Meeting) -> socket.socket:
     try:
         return socket.create_server(("", port), backlog=64)
     except OSError as error:
-        raise InputError(f"port {port} (--addresses): cannot be listened on ({error.strerror}): name another") from None
+        raise cannot_listen(port, error) from None
+
+
+def cannot_listen(port: int, error: OSError) -> InputError:
+    """What a user is told whose port the system refuses."""
+    return InputError(f"port {port} (--addresses): cannot be listened on ({os.strerror(error.errno)}): name another")
 
 
 def context_of(meeting: Meeting, purpose: ssl._SSLMethod, others: Sequence[int]) -> ssl.SSLContext:

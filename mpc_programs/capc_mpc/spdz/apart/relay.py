@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from capc_mpc.spdz.apart.enclosed import INWARD, outward
-from capc_mpc.spdz.apart.meeting import Meeting, context_of
+from capc_mpc.spdz.apart.meeting import Meeting, cannot_listen, context_of
 from capc_mpc.spdz.apart.pumps import Carried, Ends, connected
 from capc_mpc.spdz.keys import certificate_of
 
@@ -54,17 +55,24 @@ def relayed(meeting: Meeting, folder: Path) -> Iterator[None]:
     Args:
         meeting: who the parties are, where, and with which keys; they have met.
         folder: of the run.
+
+    Raises:
+        InputError: the port cannot be listened on.
     """
     relay = _Relay(meeting, folder)
     started = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(relay.serve(started)), name="relay", daemon=True)
-    thread.start()
-    try:
+    with ThreadPoolExecutor(1, thread_name_prefix="relay") as pool:
+        carrying = pool.submit(lambda: asyncio.run(relay.serve(started)))
+        carrying.add_done_callback(lambda _: started.set())
         started.wait()
-        yield
-    finally:
-        relay.end()
-        thread.join()
+        try:
+            # What is over before it was told to end has failed.
+            if carrying.done():
+                carrying.result()
+            yield
+        finally:
+            relay.end()
+        carrying.result()
 
 
 class _Relay:
@@ -84,32 +92,42 @@ class _Relay:
             self._loop.call_soon_threadsafe(self._over.set)
 
     async def serve(self, started: threading.Event) -> None:
-        """Carries connections until it is told to end."""
-        self._loop = asyncio.get_running_loop()
+        """Carries connections until it is told to end.
+
+        Raises:
+            InputError: the port cannot be listened on.
+        """
         own = self._meeting.party
-        _, port = self._meeting.addresses[own]
         later = range(own + 1, len(self._meeting.addresses))
-        servers = []
-        try:
-            if later:
-                context = context_of(self._meeting, ssl.PROTOCOL_TLS_SERVER, later)
-                servers.append(await asyncio.start_server(partial(self._enter, later), port=port, ssl=context))
-            for other in range(own):
-                place = self._folder / outward(other)
-                servers.append(await asyncio.start_unix_server(partial(self._leave, other), place))
-        finally:
-            started.set()
+        servers = [await self._listen(later)] if later else []
+        for other in range(own):
+            place = self._folder / outward(other)
+            servers.append(await asyncio.start_unix_server(partial(self._leave, other), place))
+        self._loop = asyncio.get_running_loop()
+        started.set()
         await self._over.wait()
         for server in servers:
             server.close()
         await self._carried.drained()
+
+    async def _listen(self, later: Sequence[int]) -> asyncio.Server:
+        """To the parties that come after this one."""
+        _, port = self._meeting.addresses[self._meeting.party]
+        context = context_of(self._meeting, ssl.PROTOCOL_TLS_SERVER, later)
+        try:
+            return await asyncio.start_server(partial(self._enter, later), port=port, ssl=context)
+        except OSError as error:
+            raise cannot_listen(port, error) from None
 
     async def _leave(self, other: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """From the party program to another party."""
         host, port = self._meeting.addresses[other]
         context = context_of(self._meeting, ssl.PROTOCOL_TLS_CLIENT, [other])
         far = await connected(_CONNECT_SECONDS, lambda: asyncio.open_connection(host, port, ssl=context))
-        await self._carried.carry((reader, writer), far if far is not None and self._holds(far, [other]) else None)
+        if far is not None and not self._holds(far, [other]):
+            far[1].close()
+            far = None
+        await self._carried.carry((reader, writer), far)
 
     async def _enter(self, others: Sequence[int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """From another party to the party program."""

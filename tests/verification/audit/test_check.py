@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from capc import cli
 from capc.foundation.errors import InputError
 from capc_verify.audit.report.checking import check_report
+from capc_verify.audit.report.page import page
 from capc_verify.audit.report.signing import make_key, read_key, read_public_key
 from support.toy_checkout import Audited
 
@@ -60,6 +63,14 @@ def test_what_was_changed_is_found_and_named(
     assert finding in line
 
 
+def write_with_page(audited: Audited, report: dict[str, Any]) -> None:
+    """Writes a document and the page that it has."""
+    shown = page({part: told for part, told in report.items() if part != "page"}).encode()
+    audited.report.with_name("report.html").write_bytes(shown)
+    report["page"] = {"name": "report.html", "sha256": hashlib.sha256(shown).hexdigest()}
+    audited.report.write_text(json.dumps(report), "utf-8")
+
+
 def test_what_is_changed_and_signed_by_somebody_else_is_not_signed_by_the_key(
     audited: Audited, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,7 +78,7 @@ def test_what_is_changed_and_signed_by_somebody_else_is_not_signed_by_the_key(
     make_key(other)
     report = audited.document()
     report["signed_by"] = read_key(other).public_key().public_bytes_raw().hex()
-    audited.report.write_text(json.dumps(report), "utf-8")
+    write_with_page(audited, report)
     audited.report.with_name("report.json.sig").write_bytes(read_key(other).sign(audited.report.read_bytes()))
     assert audited.verify("check", str(audited.report)) == 0
     capsys.readouterr()
@@ -84,6 +95,39 @@ def test_hashes_that_do_not_fit_each_other_are_found_without_a_signature(
     audited.report.with_name("report.json.sig").unlink()
     assert audited.verify("check", str(audited.report)) == 1
     assert "its hashes do not give the digest of all files" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("passes",),
+        ("run", "tests", "passed"),
+        ("claims", 0, "text"),
+        ("not_claimed", 0),
+        ("statements", 0, "sentence"),
+        ("statements", 0, "evidence", 0, "passed"),
+        ("matrix", "faults", 0, "summary"),
+        ("environment", "python"),
+    ],
+)
+def test_what_a_report_says_is_what_its_page_says_also_without_a_signature(
+    audited: Audited, capsys: pytest.CaptureFixture[str], place: tuple[str | int, ...]
+) -> None:
+    report = audited.document()
+    report["signed_by"] = ""
+    write_with_page(audited, report)
+    audited.report.with_name("report.json.sig").unlink()
+    assert audited.verify("check", str(audited.report)) == 0
+    around: Any = report
+    for name in place[:-1]:
+        around = around[name]
+    old = around[place[-1]]
+    around[place[-1]] = not old if isinstance(old, bool) else old + 1 if isinstance(old, int) else f"{old}0"
+    audited.report.write_text(json.dumps(report), "utf-8")
+    capsys.readouterr()
+    assert audited.verify("check", str(audited.report)) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "report.json: does not say what its page says: it or report.html was changed" in line
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -131,9 +131,10 @@ def check(
             print(f"and {len(checked.findings) - _MOST_FINDINGS} more")
         if checked.findings:
             return Finished(EXIT_FAILED)
-        of = f"signed by {checked.signed_by}" if checked.signed_by else "signed by nobody"
-        known = "" if key or not checked.signed_by else "; whose key that is, --key would check"
-        print(f"as it was made, {of}{known}; it says that the evidence {'passes' if checked.passes else 'FAILS'}")
+        of = "signed by nobody: it and its page may be another's"
+        if checked.signed_by:
+            of = f"signed by {checked.signed_by}" + ("" if key else "; whose key that is, --key would check")
+        print(f"as it was made, {of}; it says that the evidence {'passes' if checked.passes else 'FAILS'}")
         return Finished(0)
 
 

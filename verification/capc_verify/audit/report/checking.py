@@ -1,4 +1,8 @@
-"""Checks a report that somebody hands over: its signature, its page, and every file of which it speaks."""
+"""Checks a report that somebody hands over: its signature, its page, and every file of which it speaks.
+
+A page follows from its document, so that each holds the other to what it says, also without a signature. Only a
+signature shows that both were not changed together.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from capc.foundation.errors import InputError
 from capc_verify.audit.report.document import SCHEMA
 from capc_verify.audit.report.inventory import digest, inventory
+from capc_verify.audit.report.page import page
 from capc_verify.audit.report.signing import SUFFIX, is_signed, key_named
 
 SCHEMA_FILE = "verify_report.schema.json"
@@ -58,7 +63,10 @@ def check_report(root: Path, file: Path, key: Ed25519PublicKey | None) -> Checke
     if misshapen:
         return Checked((f"{file}: {misshapen}",), "", passes=False)
     signature = _signature(file, content, report, key)
-    findings = [*signature, *_page(file, report), *_itself(file, report), *_files(root, report["hashes"])]
+    files = list(_files(root, report["hashes"]))
+    # Another checkout may write another page of the same document; what is not as it was signed is named once.
+    rendered = not files and not signature
+    findings = [*signature, *_page(file, report, rendered=rendered), *_itself(file, report), *files]
     signed_by = "" if signature or not report["signed_by"] else report["signed_by"]
     return Checked(tuple(findings), signed_by, report["passes"])
 
@@ -92,13 +100,24 @@ def _signature(file: Path, content: bytes, report: Mapping[str, Any], key: Ed255
     return []
 
 
-def _page(file: Path, report: Mapping[str, Any]) -> list[str]:
-    page = file.with_name(report["page"]["name"])
-    if not page.is_file():
-        return [f"{page}: the page of this report is missing"]
-    if hashlib.sha256(page.read_bytes()).hexdigest() != report["page"]["sha256"]:
-        return [f"{page}: is not the page of this report: it was changed"]
+def _page(file: Path, report: Mapping[str, Any], *, rendered: bool) -> list[str]:
+    place = file.with_name(report["page"]["name"])
+    if not place.is_file():
+        return [f"{place}: the page of this report is missing"]
+    content = place.read_bytes()
+    if hashlib.sha256(content).hexdigest() != report["page"]["sha256"]:
+        return [f"{place}: is not the page of this report: it was changed"]
+    if rendered and content != _shown(report):
+        return [f"{file}: does not say what its page says: it or {place.name} was changed"]
     return []
+
+
+def _shown(report: Mapping[str, Any]) -> bytes:
+    """The page of a document; nothing if its parts do not fit each other, as those of none that was written here."""
+    try:
+        return page({part: told for part, told in report.items() if part != "page"}).encode()
+    except (LookupError, ValueError):
+        return b""
 
 
 def _itself(file: Path, report: Mapping[str, Any]) -> Iterator[str]:

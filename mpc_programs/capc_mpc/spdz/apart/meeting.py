@@ -140,7 +140,8 @@ def _listen(meeting: Meeting) -> socket.socket:
 
 def cannot_listen(port: int, error: OSError) -> InputError:
     """What a user is told whose port the system refuses."""
-    return InputError(f"port {port} (--addresses): cannot be listened on ({os.strerror(error.errno)}): name another")
+    reason = os.strerror(error.errno) if error.errno else error
+    return InputError(f"port {port} (--addresses): cannot be listened on ({reason}): name another")
 
 
 def context_of(meeting: Meeting, purpose: ssl._SSLMethod, others: Sequence[int]) -> ssl.SSLContext:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from capc.cli import EXIT_INTERRUPTED
 from capc.cli.app import Finished, interruptible
+from capc.cli.terminal.options import above_zero, from_zero
 from capc.cli.terminal.output import Output
 from capc.foundation.environment import missing_module
 from capc.foundation.errors import InputError
@@ -39,8 +40,12 @@ _DRAWS = "matplotlib"
 
 Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")]
 Csv = Annotated[str | None, typer.Option(metavar="FILE", help="Write the rows as CSV.")]
-Latency = Annotated[float | None, typer.Option(metavar="MS", help="One way, of a link besides the named ones.")]
-Megabits = Annotated[float, typer.Option(metavar="MBIT", help="Its bandwidth per party and second.")]
+Latency = Annotated[
+    float | None, typer.Option(metavar="MS", callback=from_zero, help="One way, of a link besides the named ones.")
+]
+Megabits = Annotated[
+    float, typer.Option(metavar="MBIT", callback=above_zero, help="Its bandwidth per party and second.")
+]
 
 
 def _axis(metavar: str, told: str) -> Any:  # noqa: ANN401 - what typer takes
@@ -69,9 +74,13 @@ def bench(
     compile_flags: Annotated[str, typer.Option(metavar="'FLAGS'", help="For MP-SPDZ's compiler.")] = "",
     repeats: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of a variant that count.")] = 3,
     warm_ups: Annotated[int, typer.Option(metavar="N", min=0, help="Runs before them.")] = 1,
-    minutes: Annotated[float, typer.Option(metavar="MIN", min=0, help="No variant begins after that.")] = 15.0,
-    long: Annotated[float, typer.Option(metavar="S", help="A run that takes longer is the only one.")] = LONG_SECONDS,
-    seconds: Annotated[float, typer.Option(metavar="S", help="Time limit of one run.")] = 600.0,
+    minutes: Annotated[
+        float, typer.Option(metavar="MIN", callback=from_zero, help="No variant begins after that.")
+    ] = 15.0,
+    long: Annotated[
+        float, typer.Option(metavar="S", callback=from_zero, help="A run that takes longer is the only one.")
+    ] = LONG_SECONDS,
+    seconds: Annotated[float, typer.Option(metavar="S", callback=above_zero, help="Time limit of one run.")] = 600.0,
     measure_network: Annotated[
         bool, _network("--measure-network", "Measure over emulated links too, and model them; needs root.")
     ] = False,

@@ -15,6 +15,7 @@ import typer
 from rich.table import Table
 
 from capc.cli.app import Finished, interruptible
+from capc.cli.terminal.options import above_zero, from_zero
 from capc.cli.terminal.output import Output
 from capc.foundation.errors import InputError
 from capc.foundation.randomness import XofSource, fresh_seed
@@ -44,7 +45,7 @@ _Arguments = Annotated[list[str] | None, typer.Argument(help="As the program's h
 _Protocol = Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(PROTOCOLS)}.")]
 _Model = Annotated[str, typer.Option(metavar="base|honest_majority", help="The declared threat model.")]
 _Json = Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as JSON; - is stdout.")]
-_Seconds = Annotated[float, typer.Option(metavar="S", help="Time limit of one run.")]
+_Seconds = Annotated[float, typer.Option(metavar="S", callback=above_zero, help="Time limit of one run.")]
 
 app.command()(bench_command.bench)
 app.command()(bench_command.network)
@@ -181,7 +182,9 @@ def party(
     ] = None,
     protocol: _Protocol = "semi2k",
     model: _Model = "base",
-    wait: Annotated[float, typer.Option(metavar="S", min=0, help="How long to wait for the others.")] = 60.0,
+    wait: Annotated[
+        float, typer.Option(metavar="S", callback=from_zero, help="How long to wait for the others.")
+    ] = 60.0,
     plain_channels: Annotated[
         bool, typer.Option("--plain-channels", help="A tunnel of yours protects what MP-SPDZ does not: no relay.")
     ] = False,

@@ -112,7 +112,7 @@ def test_the_tables_fit_eighty_columns_and_are_whole_in_a_pipe(
         (["--csv", "nowhere/rows.csv"], "csv = nowhere/rows.csv (--csv): the folder"),
         (["--resume"], "--resume goes on with a report: name its folder with --report"),
         (["--resume", "--report", "none"], "none/bench.json: cannot be read"),
-        (["--latency-ms", "nan"], "link of nan s and 100000000.0 bit/s: give at least 0 s"),
+        (["--latency-ms", "nan"], "nan: give a number from 0 on"),
         (["--latency-ms", "1"], "give --measure-network or --record-traffic too"),
         (["--measure-network", "--links", "lan,moon"], "link 'moon' is unknown (--links): choose among lan, wan, slow"),
     ],
@@ -255,3 +255,23 @@ def test_the_bench_measures_the_real_machine(tmp_path: Path) -> None:
     assert all(peak > 1 << 20 for run in row["runs"] for peak in run["peak"])
     assert all(run["setup"] > 0 for run in row["runs"])
     assert (tmp_path / "out" / "label_release.svg").is_file()
+
+
+@pytest.mark.parametrize("option", ["--minutes", "--long", "--seconds", "--latency-ms", "--megabits"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-1"])
+def test_what_is_no_length_of_time_and_no_rate_is_refused(
+    option: str, number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit of `nan` seconds would be none: no number is above it."""
+    assert cli.run(["mpc", "bench", "--protocols", "embedded", f"{option}={number}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"'{option}'" in line
+    assert f"{number}: give a number " in line
+
+
+def test_a_protocol_that_there_is_not_is_named_though_nothing_is_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(HOME_VARIABLE, raising=False)
+    assert cli.run(["mpc", "bench", "--protocols", "yao,nobody"]) == 2
+    assert "protocol 'nobody' is unknown: choose one of " in capsys.readouterr().err

@@ -74,9 +74,9 @@ def test_the_declared_entry_points_are_the_commands_the_finding_and_the_engine()
         (["mpc", "network", "no.json"], "no.json: cannot be read"),
         (["mpc", "network", "deep.json"], "deep.json: no report of capc mpc bench"),
         (["mpc", "run", "argmax", "2", "8", "4", "1", "--inputs", "deep.json"], "deep.json (--inputs): not JSON"),
-        (["mpc", "network", "no.json", "--latency-ms", "nan"], "give at least 0 s, and a rate above 0"),
-        (["mpc", "network", "no.json", "--latency-ms", "inf"], "give at least 0 s, and a rate above 0"),
-        (["mpc", "network", "no.json", "--megabits", "-5"], "give at least 0 s, and a rate above 0"),
+        (["mpc", "network", "no.json", "--latency-ms", "nan"], "nan: give a number from 0 on"),
+        (["mpc", "network", "no.json", "--latency-ms", "inf"], "inf: give a number from 0 on"),
+        (["mpc", "network", "no.json", "--megabits", "-5"], "-5: give a number above 0"),
         (["mpc", "network", "no.json", "--megabit", "5"], "See capc mpc network --help."),
     ],
 )

@@ -70,8 +70,16 @@ def make_plan(
 
 
 def needs_machine(protocols: str) -> bool:
-    """Whether a command line asks for more than this project's own engine."""
-    return not set(protocols.split(",")) <= set(WAYS)
+    """Whether a command line asks for more than this project's own engine.
+
+    Raises:
+        InputError: a name is unknown, installed or not.
+    """
+    others = [name for name in protocols.split(",") if name not in WAYS]
+    for name in others:
+        if protocols not in {QUICK, ALL}:
+            protocol_named(name)
+    return bool(others)
 
 
 def _installed(machine: Machine, word: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, Signature
 from typing import Annotated, TypeVar
@@ -14,6 +15,20 @@ Told = Mapping[str, tuple[str, str]]
 """For each option by name how its value and the option itself are described to people."""
 
 JSON = {"json": ("FILE", "Write the answer as JSON; - is stdout.")}
+
+
+def above_zero(number: float | None) -> float | None:
+    """Lets an option be finite numbers above 0 only: `nan` and `inf` are numbers to the option parser."""
+    if number is not None and not 0 < number < math.inf:
+        raise typer.BadParameter(f"{number:g}: give a number above 0")
+    return number
+
+
+def from_zero(number: float | None) -> float | None:
+    """Lets an option be finite numbers from 0 on only."""
+    if number is not None and not 0 <= number < math.inf:
+        raise typer.BadParameter(f"{number:g}: give a number from 0 on")
+    return number
 
 
 def takes(

@@ -147,6 +147,7 @@ def test_a_depth_without_secure_parameters_is_refused() -> None:
         CkksParameters.for_depth(20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "message"),
     [
@@ -167,6 +168,7 @@ def test_no_features_exceed_the_logit_bound(seed: int, sizes: list[int]) -> None
     assert np.abs(network.logits(corners)).max() <= network.logit_bound() * (1 + 1e-12)
 
 
+@pytest.mark.slow
 def test_secrets_are_not_shown(keys: tuple[Keys, Keys]) -> None:
     assert "context" not in repr(keys[0])
     assert repr(random_network((3, 2), 0)) == "<SquareNetwork 3-2>"

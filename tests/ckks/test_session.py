@@ -73,6 +73,7 @@ def test_labels_are_those_of_the_networks_in_the_clear_and_are_charged(asked: As
     assert asked.account.spent == 3 * asked.account.cost.worst_case
 
 
+@pytest.mark.slow
 def test_every_step_but_the_relus_has_its_messages(asked: Asked) -> None:
     costs = asked.collaboration.costs
     assert set(costs) == set(Step) - {Step.RELU}
@@ -111,6 +112,7 @@ def test_what_the_protocol_refuses_is_refused_here(asked: Asked) -> None:
     assert account.spent == spent
 
 
+@pytest.mark.slow
 def test_a_network_that_does_not_fit_is_refused_before_the_set_up(asked: Asked) -> None:
     huge = SquareNetwork((np.full((3, 3), 1e6),), (np.zeros(3),))
     parameters = Parameters(WIDTHS, 3, 3, asked.account.policy)

@@ -166,6 +166,7 @@ def test_a_comparison_of_which_no_method_has_a_figure_says_why(capsys: pytest.Ca
     assert capsys.readouterr().out.count("not applicable") == 7
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-113")
 def test_labels_are_asked_about_by_every_question(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -74,6 +74,7 @@ def test_nothing_is_broken_in_a_pipe_unless_its_width_is_said(monkeypatch: pytes
     assert Output(None).console.width == 60
 
 
+@pytest.mark.slow
 def test_a_command_in_a_pipe_prints_its_table_whole() -> None:
     program = "from capc.cli import main; main()"
     surroundings = {name: value for name, value in os.environ.items() if name != "COLUMNS"}

@@ -73,6 +73,7 @@ def check(pytester: pytest.Pytester) -> Callable[..., FaultCheck]:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("until_quick", "tried"), [(True, ["quick"]), (False, ["slow", "quick", "late"])])
 def test_an_ordinary_check_ends_with_a_fault_that_a_quick_test_catches(
     pytester: pytest.Pytester, until_quick: bool, tried: list[str]

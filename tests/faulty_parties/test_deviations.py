@@ -210,6 +210,7 @@ def test_no_refusal_shows_a_secret_of_any_state(mode: Mode) -> None:
     assert not [text for text in secrets if text in shown]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", Mode)
 def test_every_kind_of_message_occurs_in_the_run(mode: Mode) -> None:
     assert {place.message_type for place in other_session(mode)} == OCCURRING[mode]

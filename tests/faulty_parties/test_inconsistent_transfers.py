@@ -222,6 +222,7 @@ def test_retries_after_a_failed_check_read_nothing() -> None:
     assert ends.nonce == 2
 
 
+@pytest.mark.slow
 def test_retries_read_delta_where_the_key_survives(monkeypatch: pytest.MonkeyPatch) -> None:
     """8.5 messages on average for 4 bits: some 266 for 124 bits."""
     monkeypatch.setattr(extension_check, "require_alive", lambda _: None)

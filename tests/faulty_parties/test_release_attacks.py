@@ -30,6 +30,7 @@ def test_ballot_stuffing() -> None:
     assert labels == [7] * REPEATS
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-022")
 def test_forged_consensus() -> None:
     """The same offset on all classes keeps the label's law and always answers; a negative one never does."""

@@ -43,6 +43,7 @@ def signs_of(rows: Rows) -> list[int]:
     return [int(row[2 * m + 1] > row[2 * m]) for m in range(len(rows[0]) // 2) for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-009")
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("name", OFFSETS)

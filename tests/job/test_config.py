@@ -120,6 +120,7 @@ def test_a_flag_out_of_range_is_refused_with_value_place_and_remedy(name: str, t
     assert "\n" not in line
 
 
+@pytest.mark.slow
 @given(
     name=st.sampled_from(["epsilon", "delta", "sigma", "threshold", "threshold_sigma"]),
     value=st.builds(Decimal, st.from_regex(r"-?[0-9]{1,3}(\.[0-9]{1,3})?e-?[0-9]{1,3}", fullmatch=True)),

@@ -42,6 +42,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> None:
     train_at_once(monkeypatch, lambda *_: model)
 
 
+@pytest.mark.slow
 def test_a_whole_run_reports_every_query_and_gets_better_with_right_labels() -> None:
     opener = Opener()
     job, recorder = make_job(opener, queries="40", parties="40")

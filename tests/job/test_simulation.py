@@ -70,6 +70,7 @@ def test_logits_of_all_queries_at_once_are_those_of_the_model(case: Any) -> None
     assert exact_logits(model, queries).tolist() == [list(model.logits(query)) for query in queries]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-042")
 @given(st.data())
 def test_votes_are_counted_as_the_protocol_counts_them(data: st.DataObject) -> None:
@@ -102,6 +103,7 @@ def parameters_of(policy: str) -> tuple[Parameters, Account]:
     return parameters, Account(parameters.release, parameters.widths.grid_bits, policy_budget(parameters.release))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-042")
 @pytest.mark.parametrize("policy", POLICIES)
 @given(st.data())

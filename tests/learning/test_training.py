@@ -304,6 +304,7 @@ def test_side_by_side_is_one_after_another(monkeypatch: pytest.MonkeyPatch) -> N
     assert all(same(mine, train(task)) for mine, task in zip(together, tasks, strict=True))
 
 
+@pytest.mark.slow
 def test_little_is_trained_without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_: Any) -> None:
         raise AssertionError

@@ -129,6 +129,7 @@ def test_a_worker_that_ends_early_is_an_error_and_no_hang() -> None:
             _encrypt(scheme)
 
 
+@pytest.mark.slow
 def test_a_pool_needs_a_worker() -> None:
     with pytest.raises(InputError, match="pool of 0 worker"):
         PooledLinear(altered(NAME).widths, 0)

@@ -78,6 +78,7 @@ def test_a_report_has_rows_tables_figures_and_csv(installed: Machine, capsys: py
     assert Path("out/bench.csv").read_text() == Path("rows.csv").read_text()
 
 
+@pytest.mark.slow
 def test_the_tables_fit_eighty_columns_and_are_whole_in_a_pipe(
     installed: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,6 +221,7 @@ def test_a_wrong_result_is_told_by_the_exit_code(installed: Machine, capsys: pyt
     assert " NO" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_embedded_engine_alone_needs_no_mp_spdz(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,7 @@ def test_threads_are_runs_at_once_whose_bytes_are_added(setting: Setting) -> Non
     assert (row.equal, row.seconds, row.sent()) == (True, 0.5, (2_000_000, 4_000_000))
 
 
+@pytest.mark.slow
 def test_a_wrong_share_is_noticed(setting: Setting, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.mkdir()

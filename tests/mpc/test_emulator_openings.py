@@ -170,6 +170,7 @@ def test_a_vote_share_opened_before_its_reduction_is_found(target: str, tmp_path
     assert not all(is_uniform(counts, UNIT[target]) for counts in seen.values())
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-004")
 def test_a_vote_share_opened_without_its_pad_is_found(tmp_path: Path) -> None:
     """The second trap: everybody sees what a Boolean protocol opens."""

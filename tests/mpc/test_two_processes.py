@@ -82,6 +82,7 @@ def one_more(shares: Sequence[Sequence[int]]) -> list[list[int]]:
     return [[(int(share) + 1) % 16 for share in row] for row in shares]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [ONE_CIRCUIT, ROUNDS])
 def test_a_wrong_output_is_noticed(way: str) -> None:
     work = work_of(way, STEP)

@@ -23,6 +23,7 @@ from noise.plain_port import PlainPort
 SEED = Seed(bytes(range(32)))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-NOISE-003")
 @given(
     seed=st.binary(min_size=32, max_size=32),

@@ -292,6 +292,7 @@ def test_a_claim_is_checked_for_the_noise_on_its_grid_at_the_order_and_the_unit(
     assert asked == [(mechanism, Fraction(3), 6, ORDER, adjacency, (Fraction(1),), policy.argmax_cost)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-132")
 @pytest.mark.parametrize("adjacency", list(Adjacency))
 def test_labels_that_are_counted_are_as_many_as_a_composition_keeps(adjacency: Adjacency) -> None:
@@ -340,6 +341,7 @@ def test_noise_for_which_not_one_label_keeps_the_budget_is_refused() -> None:
         with_argmax_queries(composition(sigma=Fraction(1, 4), argmax_queries=1), COARSE)
 
 
+@pytest.mark.slow
 def test_certificates_of_compositions_are_kept_in_the_users_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +367,7 @@ def test_a_place_is_found_wherever_the_search_begins(edge: int, near: int, most:
         assert len(asked) <= 3 + 2 * (abs(min(near, most) - edge) + 1).bit_length()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cheaper")
 @pytest.mark.req("CAPC-ACCT-131")
 @settings(deadline=None, suppress_health_check=[])
@@ -440,6 +443,7 @@ def test_noise_for_a_composition_is_the_least_that_keeps_its_labels() -> None:
     assert found.sigma < calibrated(labels(**_SMALL), COARSE, 5).sigma < calibrated(counts(**_SMALL), COARSE, 5).sigma
 
 
+@pytest.mark.slow
 def test_plans_of_a_composition_ask_what_fits_one_by_one() -> None:
     policy = composition(argmax_queries=5)
     single = one_by_one(policy)
@@ -459,6 +463,7 @@ def test_no_noise_is_calibrated_for_labels_where_more_leaves(changes: dict[str, 
 # --- figures ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     queries=st.integers(1, 60), mechanism=st.sampled_from(list(NoiseName)), adjacency=st.sampled_from(list(Adjacency))
@@ -505,6 +510,7 @@ def test_a_figure_of_labels_says_towards_whom_it_holds(mechanism: NoiseName, adj
         assert cheated == kept > found[Adversary.SEMI_HONEST]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-134", "CAPC-ACCT-152")
 @pytest.mark.parametrize("adjacency", list(Adjacency))
 @pytest.mark.parametrize("mechanism", [NoiseName.ROUNDED_GAUSSIAN, NoiseName.DISCRETE_GAUSSIAN])

@@ -59,6 +59,7 @@ def case(**changes: Any) -> Case:
     return Case(**{**fields, **changes})
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-103", "CAPC-ACCT-104")
 @settings(deadline=None, max_examples=8)
 @given(
@@ -106,6 +107,7 @@ def test_few_costs_are_found_for_a_figure(
     assert f"at order {float(order):g}" in found.method
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-103")
 def test_a_curve_needs_few_costs_and_is_about_as_good(part: list[Fraction], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: set[Fraction] = set()

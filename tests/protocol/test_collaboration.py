@@ -85,6 +85,7 @@ def test_known_answer() -> None:
     assert digest == "3caa3c41edf4e1b2534c682963d1a1a4400e20ead110325f15698e6dcfc23816"
 
 
+@pytest.mark.slow
 def test_equal_queries_are_run_again_with_fresh_shares() -> None:
     _, _, recorder = known_run()
     payloads = [message[44:] for step, _, _, message in recorder.messages if step != "setup" and len(message) > 60]
@@ -121,6 +122,7 @@ def test_costs_are_those_of_the_messages() -> None:
     assert all(cost.seconds > 0 for cost in collaboration.costs.values())
 
 
+@pytest.mark.slow
 def test_an_observer_sees_every_message() -> None:
     _, _, recorder = known_run()
     steps: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)

@@ -34,6 +34,7 @@ def test_steps_draw_what_is_listed(number: int) -> None:
     assert notes.streams
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-NAME-003")
 @pytest.mark.parametrize("number", ENCRYPTED[: examples(ordinary=3, nightly=len(ENCRYPTED))])
 def test_steps_draw_what_is_listed_under_encryption(number: int) -> None:
@@ -110,12 +111,14 @@ def test_another_draw_is_seen(plant, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(draws.differences(draws.played(threshold))) != []
 
 
+@pytest.mark.slow
 def test_randomness_of_ciphertexts_in_another_order_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = capc.linear.bfv.masks._stream
     monkeypatch.setattr(capc.linear.bfv.masks, "_stream", lambda seed, tag, number: stream(seed, tag, number + 1))
     assert list(draws.differences(draws.played(0, encrypted=True))) != []
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-NAME-004")
 @pytest.mark.parametrize("number", [0, 3, 4, 6])
 def test_names_of_functions_decide_no_byte(number: int, monkeypatch: pytest.MonkeyPatch) -> None:

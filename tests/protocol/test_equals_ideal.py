@@ -160,6 +160,7 @@ def check_rounds(case: Case, linear: IdealLinear | None) -> None:
     assert all(result.label == result.ideal_label for result in results)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-008", "CAPC-REL-001")
 @pytest.mark.parametrize("mode", MODES)
 @settings(RELAXED, max_examples=examples(ordinary=10, nightly=500))

@@ -261,6 +261,7 @@ def test_states_show_their_type_only(policy: str) -> None:
     assert found > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-013")
 def test_answers_and_noise_show_no_secret() -> None:
     driver = fork("realised", voters(1, 1, 1))

@@ -74,6 +74,7 @@ def test_each_statement_is_named_where_it_is_done() -> None:
     assert statements - named == DONE_BY_NO_CODE
 
 
+@pytest.mark.slow
 def test_what_makes_or_reads_bytes_names_a_statement() -> None:
     found = {}
     for file in sorted((ROOT / "reference" / "capc").rglob("*.py")):
@@ -106,6 +107,7 @@ REFUTES = re.compile(r"_(has_a_counterexample|(is|are)_(found|seen|refused|notic
 """How tests are called that a wrong circuit, program or law is told from a right one."""
 
 
+@pytest.mark.slow
 def test_what_refutes_something_wrong_is_no_proof_of_what_is_right() -> None:
     """It shows that a proof can fail, and is evidence of kind test: else a statement were shown without its proof."""
     proofs = [

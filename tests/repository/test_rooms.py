@@ -46,6 +46,7 @@ def floors(drawn: Arrows) -> int:
     return max(floor.values())
 
 
+@pytest.mark.slow
 def test_at_most_20_rooms_on_12_floors() -> None:
     drawn = arrows(1)
     assert {"capc.foundation", "capc.protocol", "capc.cli", "capc_verify"} <= set(drawn)
@@ -53,6 +54,7 @@ def test_at_most_20_rooms_on_12_floors() -> None:
     assert floors(drawn) <= 12
 
 
+@pytest.mark.slow
 def test_no_circle_among_the_rooms_of_rooms() -> None:
     assert floors(arrows(2)) <= 12
 
@@ -62,6 +64,7 @@ def test_no_folder_holds_more_modules_than_one_can_look_over() -> None:
     assert {folder: count for folder, count in folders.items() if count > MOST_MODULES} == {}
 
 
+@pytest.mark.slow
 def test_the_declared_order_names_every_room_and_holds() -> None:
     declared = configparser.ConfigParser()
     declared.read(ROOT / ".importlinter", encoding="utf-8")

@@ -124,6 +124,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_every_shipped_module_keeps_the_rule(rule: Rule) -> None:
     shipped = modules()

@@ -138,6 +138,7 @@ WRONG = (
 """States, and a step that must not take them."""
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-AHEAD-005")
 def test_mypy_refuses_programs_that_mix_states(tmp_path: Path) -> None:
     """One run over right programs, where it finds nothing, and wrong ones, of which each has one error."""

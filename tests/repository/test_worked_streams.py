@@ -182,6 +182,7 @@ def test_digests_follow_from_frames() -> None:
     assert {name for name, _ in shown} == set(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-NAME-011")
 @pytest.mark.parametrize("sizes", [((2, 2, 3), (2, 3)), ((2, 3), (2, 2, 2, 3), (2, 3))])
 def test_one_process_takes_seeds_in_the_order_of_the_words(sizes: tuple[tuple[int, ...], ...]) -> None:

@@ -170,6 +170,7 @@ def test_odd_documents_are_mismatches_and_details_one_short_printable_line(name:
     assert error.detail.isascii()
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-WIRE-007")
 def test_nesting_at_the_limit_of_the_interpreter_is_refused() -> None:
     """Where parsing just works, printing what was parsed must not fail."""

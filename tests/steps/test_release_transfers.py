@@ -55,6 +55,7 @@ def test_one_request_of_three_makes_transfers(policy: str) -> None:
     assert [int.from_bytes(requests[query][:4], "little") for query in (2, 3, 5, 6)] == [1, 1, 4, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-011", "CAPC-GC-009")
 @pytest.mark.usefixtures("few")
 def test_both_engines_send_the_same_bytes() -> None:
@@ -118,6 +119,7 @@ def test_transfers_serve_one_release() -> None:
         privacy_guardian_release(state, receipt, choice, Seed(bytes(32)))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-013")
 def test_an_answer_that_is_lost_is_followed_by_new_transfers() -> None:
     """Only an answer shows that the guardian has them: until it comes, and when it comes late, others are made."""

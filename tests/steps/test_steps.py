@@ -197,6 +197,7 @@ def test_release_wants_one_share_of_every_answering_party() -> None:
     querying_party_request_release(fresh, [third, first, second], Seed(bytes(32)))
 
 
+@pytest.mark.slow
 def test_an_answering_party_with_a_biased_layer_votes_by_its_features() -> None:
     """By hand: scores are x0, x1 and 3 quarters; features are quarters."""
     model = dense_model((QuantisedLayer(((4, 0), (0, 4), (0, 0)), (0, 0, 12)),), 2)

@@ -204,6 +204,7 @@ def test_of_many_threads_one_uses_a_state() -> None:
         assert used == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-ROLE-013", "CAPC-AHEAD-005")
 def test_every_step_refuses_every_state_that_it_was_not_made_for() -> None:
     """One line that names both types and no field; nothing is spent."""

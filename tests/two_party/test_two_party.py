@@ -66,6 +66,7 @@ def test_real_and_ideal_give_the_clear_outputs(job: Computation) -> None:
                     assert labels.decode(instance, output, returned) == bit
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-001")
 @settings(max_examples=20)
 @given(computations().filter(lambda job: job.circuit.evaluator_words))

@@ -157,6 +157,7 @@ def test_there_are_mistakes_on_every_level() -> None:
     assert {mistake.level for mistake in MISTAKES.values()} == set(LEVELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [Port, without_snapshots, own_codes])
 def test_what_is_no_mistake_passes(make: Callable[[], Any], spoken: Callable[..., list[Verdict]]) -> None:
     some = ("messages::mask_key_*", "oblivious_transfer::checked_wrong_*", *SOME)
@@ -206,6 +207,7 @@ def test_what_a_broken_port_had_kept_is_performed_again(monkeypatch: pytest.Monk
     assert len(found) > 5
 
 
+@pytest.mark.slow
 def test_one_missing_sampler_blocks_the_protocol_once(spoken: Callable[..., list[Verdict]]) -> None:
     def without_noise() -> Answer:
         port = Port()

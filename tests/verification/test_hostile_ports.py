@@ -68,6 +68,7 @@ def test_no_more_of_standard_error_is_kept_than_its_end() -> None:
     assert 1000 < len(port.stderr) <= child.STDERR_KEPT
 
 
+@pytest.mark.slow
 def test_a_port_that_does_not_reset_passes_nothing() -> None:
     found, _ = judged("reset_refused")
     assert {verdict.outcome for verdict in found} == {Outcome.BROKEN}

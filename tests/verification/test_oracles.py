@@ -84,6 +84,7 @@ def no_samplers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GridNoise, "sample", missing)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_samplers")
 def test_a_port_without_samplers_passes_the_rest_with_the_oracle(spoken: Callable[[Port], None]) -> None:
     spoken(Port())
@@ -96,6 +97,7 @@ def test_a_port_without_samplers_passes_the_rest_with_the_oracle(spoken: Callabl
     assert len(wrong(without)) >= FEW
 
 
+@pytest.mark.slow
 def test_a_port_without_the_tables_of_f_linear_passes_the_rest_with_the_oracle(spoken: Callable[[Port], None]) -> None:
     spoken(Port(NumbersOnly))
     found = judge(LAYERS, "he")
@@ -114,6 +116,7 @@ def no_circuits(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(GarbledTwoParty, name, missing)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_circuits")
 def test_a_port_without_two_party_computation_passes_the_rest_with_the_oracle(spoken: Callable[[Port], None]) -> None:
     spoken(Port())
@@ -154,6 +157,7 @@ def test_what_is_given_is_used(spoken: Callable[[Port], None], monkeypatch: pyte
     assert wrong(judge(("streams::plain_privacy_guardian_release*",), "noise"))
 
 
+@pytest.mark.slow
 def test_nothing_is_given_unasked_or_to_what_must_fail(spoken: Callable[[Port], None], asked: list[Any]) -> None:
     spoken(Port())
     judge(("protocol_plain::privacy_guardian_release_*",))

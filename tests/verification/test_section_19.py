@@ -176,6 +176,7 @@ def of_requests() -> dict[str, tuple[set[str], set[str]]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-VEC-002")
 def test_requests_have_the_keys_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, set[str]] = {}

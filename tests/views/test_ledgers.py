@@ -159,6 +159,7 @@ def test_in_worst_case_mode_a_ledger_tells_its_owner_nothing(coalition: Coalitio
     assert_one_view(laws)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-004", kind="enumeration")
 def test_in_realised_mode_a_ledger_tells_its_owner_the_answered_bits_only() -> None:
     coalition = frozenset({PRIVACY_GUARDIAN})
@@ -192,6 +193,7 @@ def test_given_the_label_a_ledger_tells_the_querying_party_nothing(budget: Fract
     assert image(laws[0], output_of) != image(laws[1], output_of)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-005", kind="enumeration")
 @pytest.mark.parametrize("seen", [{0: 0, 1: 5}, {0: 3, 1: 6}])
 def test_opened_charges_tell_the_querying_party_and_all_answering_parties_but_one_nothing(seen: dict[int, int]) -> None:
@@ -201,6 +203,7 @@ def test_opened_charges_tell_the_querying_party_and_all_answering_parties_but_on
     assert image(laws[0], output_of) != image(laws[1], output_of)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-005", kind="enumeration")
 def test_opened_charges_tell_them_nothing_of_the_histogram_of_two_honest_parties() -> None:
     seen = {0: 3, 1: 6}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-CASES = 4
+CASES = 2
 """How many of a parametrised test."""
 
 

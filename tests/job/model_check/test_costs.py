@@ -64,6 +64,7 @@ def test_a_release_costs_so_much_in_the_mean_and_a_batch_has_so_many_rounds() ->
     assert rounds == cost.rounds
 
 
+@pytest.mark.slow
 def test_a_stage_has_the_ands_of_its_circuits() -> None:
     """A ReLU of the largest of four sums, twice; and one vote."""
     from capc.two_party.circuits.argmax import vote_circuit
@@ -98,6 +99,7 @@ def test_bits_are_those_of_the_integers(network: tuple[nn.Module, Shape]) -> Non
     assert stage_bits(model) == model.stage_bits()
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(case=staged_cases())
 def test_bits_are_those_of_the_integers_with_caps_and_leaks(case: Case) -> None:

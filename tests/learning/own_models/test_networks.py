@@ -149,6 +149,7 @@ def test_training_learns_the_same_for_the_same_seed_and_rows(
     assert np.mean(first.predict(asked) == votes) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-056", "CAPC-RUN-055")
 def test_a_network_with_one_probability_learns_two_classes(folder: Path) -> None:
     """Also far from both, where its probability is 0 or 1 to the last bit."""

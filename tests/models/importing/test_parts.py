@@ -152,6 +152,7 @@ class Recurrent(nn.Module):
         return self.last(self.layer(x.reshape(-1, 2, 3))[0][:, -1])
 
 
+@pytest.mark.slow
 def test_what_a_module_keeps_for_later_is_no_output() -> None:
     assert len(lower(graph_from_torch(Counts(), (6,))).layers) == 1
 

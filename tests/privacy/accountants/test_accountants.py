@@ -264,6 +264,7 @@ def test_loss_distribution_at_its_edges() -> None:
 # --- joint steps --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-103", "CAPC-ACCT-108")
 @given(
     order=st.sampled_from([Fraction(5, 4), Fraction(2), Fraction(7), Fraction(40)]),

@@ -115,6 +115,7 @@ def test_climbs_over_offsets_and_thresholds_end_between_an_honest_label_and_the_
     assert honest * 0.998 < worst <= cheated * (1 + 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-145")
 def test_the_worst_of_searched_offsets_is_below_the_cost_and_not_far_below_an_honest_label() -> None:
     """Every fourth place of each count: at the ends of the ring one count passes as it grows, the other as it falls."""

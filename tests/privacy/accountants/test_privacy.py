@@ -240,6 +240,7 @@ def test_a_renyi_cost_is_converted_at_its_order(
     assert not keeps(CostUnit.RENYI, budget * (1 + Fraction(1, 10**9)), epsilon, delta, order)
 
 
+@pytest.mark.slow
 @given(epsilon=epsilons, delta=deltas)
 @settings(max_examples=20, deadline=None)
 def test_the_default_order_is_whole_and_leaves_most_queries(epsilon: Fraction, delta: Fraction) -> None:

@@ -128,6 +128,7 @@ def test_a_family_with_too_many_points_is_refused() -> None:
         dominates(Composed(wanted, 1, 1.0, curve))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-153")
 def test_the_command_says_what_a_certificate_claims_or_refuses_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

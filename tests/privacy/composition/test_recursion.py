@@ -247,6 +247,7 @@ def check_boxes() -> None:
                 assert value.max() * (1 - 1e-9) <= found[place]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-142")
 def test_a_box_is_covered_by_its_corners_and_its_error() -> None:
     check_boxes()

@@ -301,6 +301,7 @@ def test_towards_a_cheat_the_package_s_cost_is_that_of_three_intervals(sigma: Fr
         assert exact * (1 - CLOSE) <= found <= exact * 1.003
 
 
+@pytest.mark.slow
 @given(
     offsets=st.lists(st.integers(-8, 7), min_size=2, max_size=3),
     threshold=st.none() | st.integers(-8, 7),
@@ -337,6 +338,7 @@ def test_any_three_sets_of_two_counts_tell_at_most_three_intervals(sets: list[in
 # Wraps, and numbers.
 
 
+@pytest.mark.slow
 @given(
     epsilon=st.fractions(0, 60, max_denominator=1000),
     delta=st.fractions(Fraction(1, 10**20), Fraction(999, 1000)),

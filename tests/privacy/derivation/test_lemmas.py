@@ -59,6 +59,7 @@ def test_two_classes_and_a_threshold_are_every_member_of_the_family(kind: str) -
         assert law == pytest.approx(np.array(three(v, m - 2, n - 2, 1))[[1, 0, 2]], abs=1e-12)
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from(KINDS), st.booleans(), st.integers(1, 2))
 @settings(max_examples=examples(ordinary=60, nightly=3000), deadline=None)
 def test_no_label_tells_more_than_the_family_whatever_the_divergence(

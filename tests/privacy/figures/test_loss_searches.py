@@ -62,6 +62,7 @@ def test_a_count_fits_the_next_does_not_and_few_laws_are_computed(laws: list[int
     assert case.statement(found).epsilon <= epsilon < case.statement(found + 1).epsilon
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "question",
     [
@@ -120,6 +121,7 @@ def test_noise_without_such_a_law_is_refused_as_that(question: str) -> None:
         compute(question, LOSS.replace("discrete_gaussian", "skellam"))()
 
 
+@pytest.mark.slow
 @given(
     deviation=st.fractions(min_value=1, max_value=60, max_denominator=4),
     count=st.integers(2, 200),

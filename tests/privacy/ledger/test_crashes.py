@@ -82,6 +82,7 @@ def test_a_guardian_killed_at_any_instant_loses_no_charge(tmp_path: Path) -> Non
     assert deaths == rounds
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-007")
 @pytest.mark.parametrize("victim", [None, 0])
 def test_two_guardians_on_one_ledger_never_overspend(tmp_path: Path, victim: int | None) -> None:

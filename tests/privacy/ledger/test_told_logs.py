@@ -105,6 +105,7 @@ def sum_of(taken: list[Step], terms: Terms) -> Fraction | None:
     return spent
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-028", "CAPC-LEDG-008")
 @given(taken=st.lists(steps(), max_size=7), realised=st.sampled_from([True, True, False]))
 @settings(max_examples=examples(ordinary=150, nightly=3000), deadline=None)

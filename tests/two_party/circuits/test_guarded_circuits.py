@@ -303,6 +303,7 @@ def test_capped_relu_of_a_window_for_all_values_and_dropped_bits(
         assert (outputs[:, 0] == np.minimum(np.maximum(z.max(axis=1), 0) // (1 << fraction), (1 << cap) - 1)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-023")
 @given(st.integers(3, 58), st.data())
 def test_capped_relu_at_any_width(logit_bits: int, data: st.DataObject) -> None:

@@ -19,6 +19,7 @@ from capc_verify.attack.strategies import Menu, Strategy, best_strategy, epsilon
 from support.label_cost import label_law, masses
 
 
+@pytest.mark.slow
 @given(st.integers(1, 3000), st.data(), st.sampled_from([1e-9, 1e-3, 0.3]))
 @example(1, None, 1e-9)
 @settings(max_examples=25)
@@ -82,6 +83,7 @@ def test_the_second_question_depends_on_the_first_label() -> None:
     assert isinstance(best, Strategy)
 
 
+@pytest.mark.slow
 def test_estimates_are_below_the_exact_epsilon_and_near_it_with_many_trials() -> None:
     generator = np.random.default_rng(5)
     p, q, delta = np.array([0.55, 0.35, 0.1]), np.array([0.2, 0.4, 0.4]), 0.05

@@ -170,6 +170,7 @@ def faults_end(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return asked
 
 
+@pytest.mark.slow
 def test_faults_are_tried_by_name_and_a_survivor_is_told(
     toy: ToyCheckout, faults_end: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -82,11 +82,11 @@ def test_a_quick_run_of_the_toy_leaves_out_cases_and_takes_one_slow_test(tmp_pat
     found = run(ToyCheckout.made(tmp_path), quick=True)
     of = "tests/toy/test_toy.py::"
     assert set(found.journal.outcomes) == {
-        *(f"{of}test_low[{n}]" for n in range(4)),
+        *(f"{of}test_low[{n}]" for n in range(CASES)),
         f"{of}test_each",
         f"{of}test_push[a]",
     }
-    assert set(found.collected.left_out) == {f"{of}test_low[4]", f"{of}test_low[5]", f"{of}test_push[b]"}
+    assert set(found.collected.left_out) == {*(f"{of}test_low[{n}]" for n in range(CASES, 6)), f"{of}test_push[b]"}
     assert all(outcome.outcome == "passed" for outcome in found.journal.outcomes.values())
 
 

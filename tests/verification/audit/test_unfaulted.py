@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from capc_verify.audit.matrix import faults_of_statements, without_fault
 from capc_verify.audit.unfaulted import REASONS, reasons_for
 from capc_verify.faults import FAULTS
@@ -36,6 +38,7 @@ def named_by(node: str, vectors: Mapping[str, frozenset[str]]) -> set[str]:
     return markers_of(file)[function] | vectors.get(replayed_vector(node), frozenset())
 
 
+@pytest.mark.slow
 def test_what_has_no_fault_is_listed_with_a_reason_and_nothing_else_is() -> None:
     """A fault counts for what its tests name now, and for what they were evidence of when the suite ran last."""
     specification = read_specification(ROOT)

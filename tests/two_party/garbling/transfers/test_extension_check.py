@@ -218,6 +218,7 @@ def test_a_wrong_bit_passes_for_one_guess_of_sixteen(engine: str, tree: int, pla
     assert passing == [garbler.delta >> 4 * tree & 15]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["readable", "arrays"])
 @settings(max_examples=20)
 @given(bit=st.integers(0, 8 * CheckedExtension.byte_length(200) - 1))

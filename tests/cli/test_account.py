@@ -113,6 +113,7 @@ def test_an_option_that_a_question_would_ignore_is_refused_by_name(
     assert_refused(capsys, [question, flag_of(name), "3"], [flag_of(name)])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-113")
 def test_methods_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     methods = answer(capsys, "compare", "--sigma", "2", "--queries", "5", "--mechanism", "discrete_gaussian", *COARSE)[
@@ -124,6 +125,7 @@ def test_methods_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(methods["zcdp"][part] for part in PARTS)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-113")
 def test_a_comparison_is_a_table_and_says_once_what_all_figures_need(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

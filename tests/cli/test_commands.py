@@ -262,6 +262,7 @@ def test_a_spent_budget_is_said_and_is_no_error(
     assert "2 of 3 asked" in printed
 
 
+@pytest.mark.slow
 def test_another_error_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> object:
         raise RuntimeError("a fault of the program")

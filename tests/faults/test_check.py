@@ -120,6 +120,7 @@ def test_a_fault_is_caught_by_tests_that_fail(check: Check, named: str, quick: b
     assert checked.remains == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plant", "named", "why"),
     [
@@ -138,6 +139,7 @@ def test_what_is_not_caught_is_said(check: Check, plant: Callable[[], None], nam
     assert checked.remains == []
 
 
+@pytest.mark.slow
 def test_one_of_two_tests_is_not_enough(check: Check) -> None:
     (problem,) = check(more_by_one, "test_doubles", "test_of_something_else").verdicts["fault"].problems
     assert problem == "test_toy.py::test_of_something_else: passed"

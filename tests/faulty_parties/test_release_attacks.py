@@ -21,6 +21,7 @@ REPEATS = 12
 NO_NOISE = fixed_mechanisms([[0] * NUM_CLASSES], [[0] * NUM_CLASSES])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-022")
 def test_ballot_stuffing() -> None:
     """One answering party of 20 adds 500 votes for a class: that class is released whatever the others vote."""
@@ -121,6 +122,7 @@ def test_answered_label_of_another_bit() -> None:
     assert paid < honest.account.spent
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-021")
 def test_querying_party_without_threshold_noise() -> None:
     """Realised mode: the guardian, which knows its draws, then reads whether max(votes + tau) >= T exactly."""
@@ -133,6 +135,7 @@ def test_querying_party_without_threshold_noise() -> None:
     assert bits == [17 + tau >= 10 for tau in range(-14, 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-021")
 def test_offset_without_a_threshold_meets_the_noise() -> None:
     """There the offset only changes which function of the noisy votes is released: a lead of two votes stays hidden."""

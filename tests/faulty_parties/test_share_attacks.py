@@ -53,6 +53,7 @@ def linear_model() -> QuantisedModel:
     return dense_model((QuantisedLayer(((4, 0), (0, 4), (0, 0)), (0, 0, -16)),), WIDTHS.fraction_bits)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-020")
 @pytest.mark.parametrize(("other", "vote"), [((-4, 4), 1), ((-40, -40), 2), ((50, 49), 0)])
 def test_queries_of_choice(other: tuple[int, ...], vote: int) -> None:

@@ -304,6 +304,7 @@ def test_a_simulation_opens_no_ledger_and_calls_nothing_a_guarantee(
     assert "guarantee" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-042", "CAPC-RUN-048")
 @given(st.integers(0, 3), st.integers(1, 4))
 def test_a_simulation_charges_a_session_of_its_own_for_each_turn(party: int, count: int) -> None:

@@ -185,6 +185,7 @@ def test_no_row_is_asked_twice_over_rounds_and_turns_and_rounds_divide_the_queri
         assert max(counts) - min(counts) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-RUN-050", "CAPC-RUN-016", "CAPC-RUN-020")
 def test_each_querying_party_keeps_a_journal_of_its_own_with_the_roles_of_all(trained: Trained, tmp_path: Path) -> None:
     place = {"ledger": str(tmp_path / "ledger"), "journal": str(tmp_path / "own" / "journal")}

@@ -139,6 +139,7 @@ def test_quantised_logits_are_the_float_ones_up_to_the_rounding(
     assert np.all(np.abs(scaled - exact) <= bound * (1 + 1e-9))
 
 
+@pytest.mark.slow
 def test_quantised_models_of_digits_vote_like_the_float_ones() -> None:
     data = load_digits()
     rows = np.arange(60)

@@ -78,6 +78,7 @@ class Target:
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-005")
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_mutants_are_refused_exactly_when_their_layout_is_flawed(operator: str) -> None:

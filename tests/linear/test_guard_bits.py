@@ -66,6 +66,7 @@ def test_differences_are_exact_for_all_shares_within_half_of_the_room(h: int) ->
             assert (found == (results[0] - results[1]) % (1 << l)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-001", "CAPC-HE-017")
 @pytest.mark.parametrize("name", ["conservative", "default", "test", "toy"])
 def test_real_shares_driven_to_both_edges_are_exact_and_off_by_one_outside(name: str) -> None:

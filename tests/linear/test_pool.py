@@ -111,6 +111,7 @@ def _encrypt(scheme: PooledLinear) -> bytes:
     return scheme.encrypt(secret_key, WIDE, [[1] * 300] * 9)
 
 
+@pytest.mark.slow
 def test_a_closed_pool_is_refused_and_its_workers_are_gone() -> None:
     scheme = PooledLinear(altered(NAME).widths, 1)
     _encrypt(scheme)
@@ -120,6 +121,7 @@ def test_a_closed_pool_is_refused_and_its_workers_are_gone() -> None:
         _encrypt(scheme)
 
 
+@pytest.mark.slow
 def test_a_worker_that_ends_early_is_an_error_and_no_hang() -> None:
     with PooledLinear(altered(NAME).widths, 1) as scheme:
         _encrypt(scheme)

@@ -173,6 +173,7 @@ def test_a_kill_loses_the_row_that_was_being_measured_only(installed: Machine, m
     assert (found["status"], len(found["rows"])) == ("running", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

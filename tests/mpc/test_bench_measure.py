@@ -25,6 +25,7 @@ def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
     return Setting(machine(tmp_path, ARGMAX_PARTY))
 
 
+@pytest.mark.slow
 def test_a_row_has_every_part_of_the_time_apart(setting: Setting) -> None:
     row = measure(ARGMAX, replace(setting, repeats=2))
     assert (row.equal, row.refused, row.warm_ups, len(row.runs)) == (True, None, 1, 2)
@@ -48,6 +49,7 @@ def test_set_up_is_what_a_party_needs_outside_of_its_own_time(setting: Setting, 
     assert 0.4 < row.median_of("setup") < 5
 
 
+@pytest.mark.slow
 def test_threads_are_runs_at_once_whose_bytes_are_added(setting: Setting) -> None:
     row = measure(replace(ARGMAX, threads=2), replace(setting, repeats=1, warm_ups=0))
     assert (row.equal, row.seconds, row.sent()) == (True, 0.5, (2_000_000, 4_000_000))

@@ -183,6 +183,7 @@ def test_inputs_that_the_head_does_not_admit_are_refused_before_mp_spdz_is_looke
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_program_is_shown_with_its_order_of_inputs_and_who_learns_what(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         cli.run(["mpc", "show", "label_release", "10", "16", "5", "realised", "--protocol", "yao", "--json", "-"]) == 0

@@ -67,6 +67,7 @@ def test_a_party_that_does_not_come_is_named_with_its_address(tmp_path: Path) ->
     assert said == f"party 1 waited 0.3 s: no party {places} that holds its key"
 
 
+@pytest.mark.slow
 def test_a_stranger_under_a_party_s_number_is_not_met(tmp_path: Path) -> None:
     own, strange = tmp_path / "own", tmp_path / "strange"
     for folder in (own, strange):

@@ -45,6 +45,7 @@ def test_a_run_gives_each_party_s_outputs_and_costs(tmp_path: Path, cache: Path)
     assert len(done.around.peak_bytes) == 2
 
 
+@pytest.mark.slow
 def test_a_program_is_compiled_once_for_its_content(tmp_path: Path, cache: Path) -> None:
     installed = machine(tmp_path, HONEST_PARTY)
     for _ in range(2):
@@ -110,6 +111,7 @@ run(argmax(2, 8, 4, 1), [case], "semi2k", machine=Machine(home, "9", {{"semi2k":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-006")
 def test_a_runner_that_is_terminated_takes_its_parties_along(tmp_path: Path) -> None:
     marks = tmp_path / "marks"

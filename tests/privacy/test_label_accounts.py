@@ -416,6 +416,7 @@ def test_few_claims_are_checked_for_a_deviation(monkeypatch: pytest.MonkeyPatch)
     assert len(asked) <= 16
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-104")
 @given(epsilon=st.fractions(Fraction(1, 2), 40, max_denominator=8), places=st.integers(3, 9))
 @settings(deadline=None, max_examples=10)

@@ -106,6 +106,7 @@ def test_results_are_the_ideal_functionalitys(data: st.DataObject, policy: objec
         assert "noise" not in repr(result)
 
 
+@pytest.mark.slow
 def test_costs_are_those_of_the_messages() -> None:
     parameters, recorder = realised(), Recorder()
     collaboration = collaborate(parameters, suite=reference_suite(parameters, IdealLinear(12)), observer=recorder)
@@ -312,6 +313,7 @@ def test_one_party_that_refuses_leaves_all_in_step(monkeypatch: pytest.MonkeyPat
     assert (result.index, result.label) == (1, result.ideal_label)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-AHEAD-004")
 def test_online_messages_of_a_prepared_batch_are_masked_values_labels_and_the_release() -> None:
     parameters, recorder = realised(), Recorder()

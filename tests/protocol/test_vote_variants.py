@@ -110,6 +110,7 @@ def test_the_variant_is_agreed_by_all(variant: VoteVariant) -> None:
         assert "vote_variant" in caught.value.detail
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-WIRE-006", "CAPC-ROUND-006")
 def test_a_message_of_another_round_is_refused() -> None:
     """Rounds 1 and 2 of five classes have one match each: only the header tells their messages apart."""
@@ -144,6 +145,7 @@ def labelled_in_rounds() -> Driver:
     return driver
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ERR-003")
 def test_querying_party_needs_the_reverse_set_up_for_rounds() -> None:
     """A caller's mistake, found before the message is looked at; nothing is used up."""
@@ -155,6 +157,7 @@ def test_querying_party_needs_the_reverse_set_up_for_rounds() -> None:
     bare.require_unspent()
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ERR-003")
 def test_answering_party_needs_the_reverse_set_up_for_rounds() -> None:
     state = labelled_in_rounds().states_of(AwaitingChoice)[-1]
@@ -180,6 +183,7 @@ def chosen(driver: Driver) -> None:
     querying_party_choose_reverse(driver.querying_party, {}, Seed(bytes(32)))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ERR-003")
 def test_a_second_reverse_set_up_is_refused() -> None:
     """Its messages would have the headers of the first one's. Nothing is used up."""

@@ -219,6 +219,7 @@ def test_noise_bound_is_the_formulas_up_to_rounding(sigma: Fraction, num_classes
     assert least <= parameters.noise_bound(sigma) <= least * Fraction(105, 100) + 2
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-PARAM-031")
 @given(
     st.integers(1, 4096),

@@ -414,6 +414,7 @@ def test_transfers_and_lengths(variant: VoteVariant, count: int) -> None:
         assert circuit_for(release).evaluator_inputs == words * release.widths.vote_bits
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROUND-011", "CAPC-ROUND-004")
 def test_positions_of_a_vote_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     positions: list[int] = []

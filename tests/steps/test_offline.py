@@ -46,6 +46,7 @@ def test_first_layers_of_one_layout_get_the_same_ciphertexts(count: int) -> None
     assert len(set(later)) == len(later)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-BATCH-003")
 def test_layouts_that_differ_get_ciphertexts_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = fork("plain", voters(1, 1, 1))
@@ -79,6 +80,7 @@ def test_nobody_works_ahead_of_a_message_that_came() -> None:
             answering_party_expect_transfers(state)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-AHEAD-003")
 def test_a_prepared_batch_is_labelled_once_and_every_value_has_a_mask_of_its_own() -> None:
     driver = fork("plain", voters(1, 1, 1))

@@ -34,6 +34,7 @@ from support.runs import POLICIES, fork, voters, with_noise
 from support.sizes import examples
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-002")
 @pytest.mark.parametrize("policy", ["worst_case", "realised"])
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_answered_bit_is_the_noised_maximum_against_the_threshold(
     assert (outcome.label, outcome.ideal_label) == (expected, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-003")
 def test_realised_mode_adds_own_noise_and_returns_the_answered_label() -> None:
     for own, expected in ((0, 1), (-3, None)):
@@ -73,6 +75,7 @@ def test_realised_mode_adds_own_noise_and_returns_the_answered_label() -> None:
         assert int.from_bytes(returned, "little") == (zero if expected is None else zero ^ delta)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-003")
 @pytest.mark.parametrize("policy", ["plain", "single_draw", "worst_case"])
 def test_other_modes_tell_the_guardian_nothing(policy: str) -> None:
@@ -88,6 +91,7 @@ def test_other_modes_tell_the_guardian_nothing(policy: str) -> None:
         privacy_guardian_read_answered(released.renewed(), b"")
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-006")
 def test_noise_decides_the_label_and_is_drawn_once_for_every_release() -> None:
     suite = with_noise("plain", [[9, 0, 0], [0, 9, 0], [0, 0, 9], [0, 0, 0]])
@@ -201,6 +205,7 @@ def test_noise_is_bound_to_the_received_shares(seed: Seed, fresh: Seed) -> None:
         assert noise(digest, seed) != noise(digest, fresh)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-005", "CAPC-NAME-001")
 def test_digest_of_the_shares_changes_with_every_share_query_and_session() -> None:
     """Three queries with equal votes: shares are fresh, so digest, noise stream and total differ."""

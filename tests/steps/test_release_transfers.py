@@ -145,6 +145,7 @@ def test_an_answer_that_is_lost_is_followed_by_new_transfers() -> None:
     assert [int.from_bytes(requests[query][:4], "little") for query in (3, 4)] == [2, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-REL-005")
 def test_noise_is_bound_to_the_extension_that_made_the_transfers() -> None:
     """One state, seed and request under other transfers: other noise, and another hash key."""

@@ -141,6 +141,7 @@ def test_every_message_is_refused_for_its_first_fault(variant: VoteVariant) -> N
     assert len(seen) >= 12
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ERR-003")
 def test_states_come_before_messages() -> None:
     parameters = make_parameters()
@@ -228,6 +229,7 @@ def test_vote_shares_are_read_party_by_party() -> None:
         assert refusal(lambda messages=messages: privacy_guardian_aggregate(state, messages)) == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ERR-003")
 def test_a_receipt_comes_before_the_message() -> None:
     run = driver(make_parameters())
@@ -246,6 +248,7 @@ def test_a_receipt_comes_before_the_message() -> None:
     assert seen == [("input_error", None)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-021")
 def test_a_session_goes_through_states_as_the_table_says() -> None:
     """What steps really took and gave."""

@@ -325,6 +325,7 @@ class Mixing(Driver):
         return super().consume(step, state, *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ROLE-008", "CAPC-AHEAD-005")
 @pytest.mark.parametrize("variant", [VoteVariant.TOURNAMENT, VoteVariant.MULTI_ROUND])
 def test_steps_for_other_layers_are_refused(variant: VoteVariant) -> None:

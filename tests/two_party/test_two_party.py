@@ -208,6 +208,7 @@ def test_a_check_that_refuses_outputs_spends_nothing(scheme: TwoPartyScheme) -> 
     assert list(scheme.evaluate(chosen, payload).outputs[0]) == evaluate(circuit, [0, 0, 0], [1, 2, 3])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-GC-008")
 @SCHEMES
 @given(st.integers(1, 30).filter(lambda count: count != 4))

@@ -152,6 +152,7 @@ def test_a_last_round_names_the_winner_of_all_matches_whatever_the_words_are(cla
     prove_last_round(final_circuit(classes, bits, 16), classes, bits)
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-022")
 @pytest.mark.parametrize("fault", ["two flags", "a sign", "the dropped bit"])
 def test_another_last_round_has_a_counterexample(fault: str) -> None:
@@ -295,6 +296,7 @@ def at_most_any(builder: Builder, left: Sequence[Wire], right: Sequence[Wire]) -
     return builder.invert(arithmetic.less_than_any(builder, right, left))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vote", *RELEASES])
 def test_swapped_ties_have_a_counterexample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tournament, "less_than", at_most)
@@ -304,6 +306,7 @@ def test_swapped_ties_have_a_counterexample(name: str, monkeypatch: pytest.Monke
     check_wrong(name, replace(SMALL[name](SIZE, WIDTH), circuit=circuit))
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-016")
 @pytest.mark.parametrize("name", RELEASES)
 def test_a_wrapped_comparison_in_a_release_has_a_counterexample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,6 +317,7 @@ def test_a_wrapped_comparison_in_a_release_has_a_counterexample(name: str, monke
     check_wrong(name, replace(SMALL[name](SIZE, WIDTH), circuit=circuit))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILDERS)
 def test_a_missing_carry_has_a_counterexample(name: str) -> None:
     """The first AND of the circuit, a carry of its first sum, copies one of its inputs to the next place instead."""
@@ -340,6 +344,7 @@ def test_any_changed_gate_is_found_if_it_matters(name: str, data: st.DataObject)
         check_wrong(name, claim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in BUILDERS if name not in RELEASES])
 def test_a_dropped_precondition_has_a_counterexample(name: str) -> None:
     """Of circuits that take differences what is dropped is the bound: they are still those of logits."""

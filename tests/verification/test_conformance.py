@@ -118,6 +118,7 @@ def test_every_figure_of_a_vector_lies_inside_its_bounds() -> None:
     assert all({LOWEST, HIGHEST} <= set(step["in"]) for step in bounded)
 
 
+@pytest.mark.slow
 def test_a_port_never_sees_the_bounds(spoken: Callable[..., list[Verdict]]) -> None:
     asked: list[Any] = []
 
@@ -165,6 +166,7 @@ def test_what_is_no_mistake_passes(make: Callable[[], Any], spoken: Callable[...
     assert [(verdict.name, verdict.message) for verdict in found if verdict.outcome is not Outcome.PASSED] == []
 
 
+@pytest.mark.slow
 def test_preludes_are_performed_once(spoken: Callable[..., list[Verdict]]) -> None:
     performed: list[str] = []
 

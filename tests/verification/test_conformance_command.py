@@ -69,6 +69,7 @@ def test_the_reports_say_it_all(tmp_path: Path) -> None:
     assert told_of[wrong["requirements"][0]] == "4 of 5 passed"
 
 
+@pytest.mark.slow
 def test_results_are_not_opened_without_what_opens_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

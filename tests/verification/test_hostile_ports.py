@@ -42,6 +42,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "LONGEST_LINE", 1 << 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in {"reset_refused", "leaves_a_child"}])
 def test_a_hostile_port_is_reported_and_judged_on(way: str) -> None:
     found, conversation = judged(way)
@@ -75,6 +76,7 @@ def test_a_port_that_does_not_reset_passes_nothing() -> None:
     assert all("replied to reset with errored" in verdict.message for verdict in found)
 
 
+@pytest.mark.slow
 def test_what_a_port_started_ends_with_it(tmp_path: Path) -> None:
     found, _ = judged("leaves_a_child", str(tmp_path))
     assert [verdict.outcome for verdict in found].count(Outcome.BROKEN) == 1
@@ -94,6 +96,7 @@ def is_running(process: int) -> bool:
     return state != "Z"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", list(AT_THE_START))
 def test_a_port_that_does_not_start_is_refused(way: str) -> None:
     with pytest.raises(InputError) as refusal:
@@ -107,6 +110,7 @@ def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
         Conversation([str(tmp_path / "nothing")], SECONDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", list(AT_THE_END))
 def test_a_bad_end_is_reported(way: str) -> None:
     conversation = Conversation(command(way), SECONDS)
@@ -138,6 +142,7 @@ def test_a_port_that_breaks_when_all_is_forgotten_is_reported() -> None:
     assert [verdict.outcome for verdict in found] == [Outcome.PASSED] * 4 + [Outcome.BROKEN]
 
 
+@pytest.mark.slow
 def test_a_port_that_is_another_when_it_is_started_again_is_broken(tmp_path: Path) -> None:
     found, _ = judged("changes", str(tmp_path / "started"))
     assert [verdict.outcome for verdict in found] == [Outcome.PASSED] + [Outcome.BROKEN] * 4

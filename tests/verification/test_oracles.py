@@ -241,6 +241,7 @@ def without_oracles(port: Port) -> Answer:
     return answer
 
 
+@pytest.mark.slow
 def test_an_oracle_is_refused_that_is_none_or_that_the_port_does_not_take(
     monkeypatch: pytest.MonkeyPatch, spoken: Callable[[Port], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -254,6 +255,7 @@ def test_an_oracle_is_refused_that_is_none_or_that_the_port_does_not_take(
     assert "the port does not take it; its reply to start names none" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_only_f_linear_itself_is_left_out(monkeypatch: pytest.MonkeyPatch, spoken: Callable[[Port], None]) -> None:
     """The port that the oracle helps does not multiply: no product is computed anywhere in its place."""
     calls: list[int] = []

@@ -153,6 +153,7 @@ def test_ids_are_free_only_while_there_is_no_specification(inner: pytest.Pyteste
     assert inner.runpytest().ret == pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.slow
 def test_append_keeps_other_tests_and_forgets_those_that_now_fail(inner: pytest.Pytester) -> None:
     header = 'import pytest\n\npytestmark = pytest.mark.req("CAPC-ARG-001")\n\n'
     inner.makepyfile(

@@ -86,6 +86,7 @@ def test_an_encryption_is_opened_within_its_error(error: int, refused: bool) -> 
         assert problem.startswith("ciphertext 0: coefficient 1 is not within 43/2")
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-HE-023")
 def test_an_encryption_of_something_else_is_seen() -> None:
     key = FixedKey.drawn(CONTEXT, Source("test/something"))

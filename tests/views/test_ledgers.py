@@ -150,6 +150,7 @@ def test_of_other_sessions_a_ledger_tells_how_many_queries_were_answered_where_t
         assert [distance(laws[0], other) > 0 for other in laws[2:]] == [tells, tells]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-003", "CAPC-SEC-006", kind="enumeration")
 @pytest.mark.parametrize("coalition", [frozenset({PRIVACY_GUARDIAN}), frozenset({PRIVACY_GUARDIAN, AP_1})], ids=len)
 @pytest.mark.parametrize("budget", [BOTH, SECOND_IF_WITHHELD], ids=["lasts", "ends"])

@@ -107,6 +107,7 @@ def test_bits_are_those_of_the_integers_with_caps_and_leaks(case: Case) -> None:
         assert stage_bits(model) == model.stage_bits()
 
 
+@pytest.mark.slow
 def test_bits_of_weights_beyond_any_ring_are_found() -> None:
     module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
     with torch.no_grad():

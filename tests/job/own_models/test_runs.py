@@ -133,6 +133,7 @@ def test_a_party_that_asks_has_to_learn(folder: Path) -> None:
         plan(folder, queriers="3")
 
 
+@pytest.mark.slow
 def test_exact_logits_are_those_of_every_architecture(folder: Path) -> None:
     given = plan(folder, simulated=True)
     rows = np.random.default_rng(0).integers(-(1 << 12), (1 << 12) + 1, (5, 64)).tolist()

@@ -261,6 +261,7 @@ def test_a_report_of_an_interrupted_run_is_shown(damage: Callable[[Any], object]
     assert "None" not in outline.text.replace("None ", "")
 
 
+@pytest.mark.slow
 def test_of_many_queries_the_first_are_shown_and_the_rest_is_said(no_figures: None) -> None:
     few, many = (Outline(page(run_report(queries=count))) for count in (200, 201))
     assert "The first 200 of 201 queries" in many.text

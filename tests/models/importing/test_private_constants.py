@@ -156,6 +156,7 @@ def test_any_constants_of_a_module_make_the_same_stages(name: str) -> None:
         assert not isinstance(only, str), only
 
 
+@pytest.mark.slow
 def test_one_constant_for_all_is_one_in_any_shape() -> None:
     """It is broadcast, so that shapes tell: to features that become an image, and with the channels last."""
 

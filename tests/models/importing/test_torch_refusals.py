@@ -236,6 +236,7 @@ def test_too_many_windows_are_refused() -> None:
         graph_from_torch(nn.Sequential(nn.Conv2d(1, 1, 999, padding=999)), (1, 1024, 1024))
 
 
+@pytest.mark.slow
 def test_numbers_made_of_weights_are_limited() -> None:
     """A wide layer beside an activation in place, which PyTorch transposes; and one that is made to be huge."""
     wide = nn.Sequential(nn.Linear(2050, 2050), nn.ReLU(inplace=True), nn.Linear(2050, 2))

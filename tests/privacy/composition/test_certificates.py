@@ -150,6 +150,7 @@ def test_damage_anywhere_is_refused(found: Composed, data: st.DataObject) -> Non
         decode(damaged, WANTED)
 
 
+@pytest.mark.slow
 def test_a_bomb_is_not_unpacked(found: Composed) -> None:
     line = encode(found).partition(b"\n")[0]
     with pytest.raises(InputError, match="another length"):

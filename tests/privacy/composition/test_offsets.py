@@ -109,6 +109,7 @@ def only_two_intervals(low: int, high: int) -> list[Cell]:
     return [(u, u, 1) for u in range(low, high)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-151")
 def test_mutant_two_intervals_only_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The middle one is as good as empty: what is left is what two outcomes tell."""

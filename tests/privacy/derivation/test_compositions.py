@@ -324,6 +324,7 @@ def test_offsets_in_a_small_ring_tell_at_most_three_intervals(
         assert max(divergence(p, q, order), divergence(q, p, order)) <= bound * (1 + 1e-3)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 2), min_size=49, max_size=49), st.sampled_from([1.5, 2.0, 4.0]))
 @settings(max_examples=examples(ordinary=100, nightly=5000), deadline=None)
 def test_any_three_sets_of_two_counts_tell_at_most_three_intervals(sets: list[int], order: float) -> None:

@@ -168,6 +168,7 @@ def test_words_give_what_the_vectors_say(name: str, given_: Any, expect: Any) ->
     assert list(after.began) == out["began"]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-027")
 @given(turns=st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(0, 7), max_size=2)), max_size=12))
 @settings(max_examples=examples(ordinary=15, nightly=300), deadline=None)

@@ -134,6 +134,7 @@ def test_the_vote_is_wrong_outside_of_the_admitted_range() -> None:
     assert run(vote_circuit_low_depth(2, 3, 2), [0], [12]) == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ARG-002")
 def test_the_vote_is_wrong_outside_of_the_room() -> None:
     """A tie of three whose errors are one too large, or one too small, goes to another class for some shares."""

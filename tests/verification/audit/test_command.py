@@ -134,6 +134,7 @@ def test_files_that_change_while_tests_run_show_nothing(toy: ToyCheckout) -> Non
         auditing.audit(toy.root, ["CAPC-TOY-001"], quick=True, workers=1, fresh=False, log=None)
 
 
+@pytest.mark.slow
 def test_stale_records_are_listed_with_what_makes_them_anew(
     toy: ToyCheckout, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,6 +76,7 @@ def test_hash_is_linear_and_both_ways_to_it_agree(key: bytes, columns: list[byte
     assert hashes[-1] == reduce(xor, hashes[:-1])
 
 
+@pytest.mark.slow
 @pytest.mark.req("CAPC-OT-012")
 def test_few_points_send_an_error_to_zero_and_a_last_block_gives_every_hash() -> None:
     """All points of a field of 16 elements and all columns of 3 blocks: at most n + 1 points, 0 among them."""

@@ -30,7 +30,8 @@ played = cache(draws.played)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_steps_draw_what_is_listed(number: int) -> None:
     notes = played(number)
-    assert list(draws.differences(notes)) == []
+    told = list(draws.differences(notes))
+    assert not told, "\n".join(told)
     assert notes.streams
 
 
@@ -39,7 +40,8 @@ def test_steps_draw_what_is_listed(number: int) -> None:
 @pytest.mark.parametrize("number", ENCRYPTED[: examples(ordinary=3, nightly=len(ENCRYPTED))])
 def test_steps_draw_what_is_listed_under_encryption(number: int) -> None:
     notes = played(number, encrypted=True)
-    assert list(draws.differences(notes)) == []
+    told = list(draws.differences(notes))
+    assert not told, "\n".join(told)
     assert len(notes.responses) > 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -97,6 +98,35 @@ def test_vote_shares_are_fresh_and_nothing_is_used_twice() -> None:
     assert len({case.fresh_shares for case in cases}) == len(cases)
     width = make_parameters().widths.vote_bits
     assert all(case.fresh_shares != tuple(mask % 2**width for mask in case.masks) for case in cases)
+
+
+def is_balanced(bits: list[int]) -> bool:
+    """Whether about half of them are ones: five standard deviations to each side."""
+    return abs(2 * sum(bits) - len(bits)) <= 5 * len(bits) ** 0.5
+
+
+@pytest.mark.req("CAPC-ARG-005", "CAPC-MPC-041")
+def test_every_bit_of_a_vote_share_is_uniform_whatever_the_others_and_the_masks_are() -> None:
+    """The querying party is sent the vote minus the share: a bit that is known, or another's, shows a bit of votes."""
+    engine, parameters = ClearEngine(), make_parameters()
+    open_engine(parameters, engine, make_account(parameters, 40)).label_batch([[0, 1]] * 40)
+    cases = [case for run in engine.argmax_runs for case in run]
+    width = parameters.widths.vote_bits
+    assert len(cases) == 3 * 40
+
+    def bits(numbers: Iterable[int]) -> list[list[int]]:
+        numbers = list(numbers)
+        return [[number >> place & 1 for number in numbers] for place in range(width)]
+
+    columns = [bits(case.fresh_shares[label] for case in cases) for label in range(parameters.num_classes)]
+    others = [bits(case.masks[label] for case in cases) for label in range(parameters.num_classes)]
+    # A share that follows from those of the other classes has a sum that is known.
+    columns.append(bits(sum(case.fresh_shares) for case in cases))
+    shares = [column for label in columns for column in label]
+    assert all(map(is_balanced, shares))
+    for number, one in enumerate(shares):
+        for other in [*shares[:number], *(column for label in others for column in label)]:
+            assert is_balanced([a ^ b for a, b in zip(one, other, strict=True)])
 
 
 class Recording(Account):

@@ -1,6 +1,6 @@
-"""The parameters of a session: what every party must hold alike, its rules, and its digest (CAPC-PARAM).
+"""The parameters of a session: what every party must hold alike, its rules, and its digest.
 
-Nothing here is secret, and nothing here may depend on private data.
+Nothing here is secret, and nothing here may depend on private data. Spec: CAPC-PARAM-001, CAPC-PARAM-052.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ import pytest
 from capc.privacy.ledger import LedgerError, default_key_file, open_ledger, reading
 from capc.privacy.storage import connections, schema
 from capc.privacy.storage.file_lock import lock_file
+from capc.privacy.storage.store import Store
 from privacy.ledger.cases import COST, INPUTS, OTHER_TAG, TAG, alter, make_ledger, make_terms, message_of, read
 from privacy.ledger.guardians import ended, forked
 
@@ -71,6 +72,27 @@ def test_a_file_that_holds_anything_else_is_refused_at_once(name: str, tmp_path:
     assert time.process_time() - start < 2
     assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["ledger"]
+
+
+@pytest.mark.req("CAPC-LEDG-019")
+@pytest.mark.parametrize("beside", ["ledger.lock", "ledger-journal"])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nothing_is_read_before_the_schema_also_under_a_lock(name: str, beside: str, tmp_path: Path) -> None:
+    """A file that was exchanged under its lock is not looked at by a reader before: its guardian opens it at once."""
+    file = tmp_path / "ledger"
+    alter(file, "PRAGMA journal_mode = WAL", *HOSTILE[name])
+    (tmp_path / beside).touch(0o600)
+    before, told = file.read_bytes(), []
+
+    def connect(path: Path) -> sqlite3.Connection:
+        connection = connections.connect(path)
+        connection.set_trace_callback(told.append)
+        return connection
+
+    with pytest.raises(LedgerError, match=r"this is no ledger|not usable as a ledger"):
+        Store.create(file, lambda: pytest.fail("a first record was asked for"), connect)
+    assert [statement for statement in told if "sqlite_master" not in statement] == []
+    assert file.read_bytes() == before
 
 
 @pytest.mark.slow

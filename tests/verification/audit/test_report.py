@@ -17,6 +17,7 @@ from capc_verify.audit.report.inventory import digest, inventory
 from capc_verify.audit.report.page import page
 from capc_verify.audit.report.statements import Verdict, verdict_of
 from capc_verify.faults import FAULTS
+from capc_verify.quick import CASES
 from support.toy_checkout import Audited, ToyCheckout
 
 pytestmark = pytest.mark.slow
@@ -178,9 +179,9 @@ def test_what_is_skipped_or_left_out_is_not_shown_by_it(audited: Audited) -> Non
     assert audited.verify("CAPC-TOY-001", "CAPC-TOY-002", "--quick", "--json", str(audited.report)) == 0
     report = audited.document()
     assert of(report, "CAPC-TOY-002")["verdict"] == "not run again"
-    assert (of(report, "CAPC-TOY-001")["verdict"], report["run"]["left_out"]) == ("shown", 2)
+    assert (of(report, "CAPC-TOY-001")["verdict"], report["run"]["left_out"]) == ("shown", 6 - CASES)
     assert [claim["verdict"] for claim in report["claims"]] == ["not run again", "not run again"]
-    assert "CAPC-TOY-001 (2)" in Seen(audited.page()).words
+    assert f"CAPC-TOY-001 ({6 - CASES})" in Seen(audited.page()).words
 
 
 def test_a_question_is_what_its_worst_statement_is(of_all: Audited) -> None:
@@ -216,14 +217,44 @@ def test_one_cause_of_many_failures_is_the_first_row() -> None:
         {"id": "CAPC-TOY-003", "verdict": "failed", "reasons": [f"t.py::1: failed: {one.format(1, 'in setup: ')}"]},
         {"id": "CAPC-TOY-004", "verdict": "shown", "reasons": []},
     ]
-    report = {"statements": statements, "run": {"broken": [{"file": "u.py", "reason": "InputError: no <layer>"}]}}
-    parts = failures(report, lambda name, known: f"[{name}]" if known else name)
-    body = [["".join(cell.itertext()) for cell in row] for row in parts[2].iter("tr")][1:]
+    # All but the first are named by a claim or a question.
+    named = {"claims": [{"statements": ["CAPC-TOY-002"]}], "questions": [{"rests_on": [{"id": "CAPC-TOY-003"}]}]}
+    broken = [{"file": "u.py", "reason": "InputError: no <layer>"}]
+    report = {"statements": statements, "run": {"broken": broken}, **named}
+    heading, beneath, _, table, *_, by_statement = failures(report, lambda name, _: f"[{name}]")
+    assert "".join(heading.itertext()) == "What failed"
+    assert "".join(beneath.itertext()).startswith("No claim and no question names these")
+    assert "".join(beneath.itertext()).endswith("believe no green beside it. [CAPC-TOY-001] ")
+    body = [["".join(cell.itertext()) for cell in row] for row in table.iter("tr")][1:]
     assert body == [
         [one.format(1, ""), "3", "[CAPC-TOY-002] [CAPC-TOY-003] "],
         ["t.py:1: assert 1 == 2", "1", "[CAPC-TOY-001] "],
     ]
-    assert "By statement (3)" in "".join(parts[-1].itertext())
-    assert failures({"statements": statements[-1:], "run": {"broken": []}}, link=lambda name, _: name) == []
+    assert "By statement (3)" in "".join(by_statement.itertext())
+    none = {**report, "run": {"broken": []}}
+    assert failures({**none, "statements": statements[-1:]}, lambda name, _: name) == []
     # Where no two failures are alike, a list says all.
-    assert len(failures({"statements": statements[:1], "run": {"broken": []}}, lambda name, _: name)) == 2
+    assert len(failures({**none, "statements": statements[:1]}, lambda name, _: name)) == 3
+
+
+def test_errors_that_differ_in_their_bytes_are_one() -> None:
+    """Tags and digests of a run are no other cause; numbers and names may be."""
+    told = [
+        "assert b'x\\xfe' == b''",
+        "assert b'y' == b''",
+        f"{'0f' * 16} is no tag",
+        f"{'a1' * 16} is no tag",
+        "1 is none",
+    ]
+    reasons = [f"t.py::{place}: failed: t.py:1: {error}" for place, error in enumerate([*told, "2 is none"])]
+    statements = [{"id": "CAPC-TOY-001", "verdict": "failed", "reasons": reasons}]
+    report = {"statements": statements, "run": {"broken": []}, "questions": [], "claims": []}
+    rows = [
+        ["".join(cell.itertext()) for cell in row][:2] for row in failures(report, lambda name, _: name)[3].iter("tr")
+    ]
+    assert rows[1:] == [
+        [f"t.py:1: {told[0]}", "2"],
+        [f"t.py:1: {told[2]}", "2"],
+        ["t.py:1: 1 is none", "1"],
+        ["t.py:1: 2 is none", "1"],
+    ]

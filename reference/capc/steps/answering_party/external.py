@@ -1,4 +1,4 @@
-"""An answering party's step around an outside engine that computes step 1c. Spec: CAPC-ARG-005."""
+"""An answering party's step around an outside engine that computes step 1c. Spec: CAPC-ARG-005, CAPC-MPC-041."""
 
 from __future__ import annotations
 

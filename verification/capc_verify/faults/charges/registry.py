@@ -58,6 +58,15 @@ LEDGER_FAULTS: dict[str, Fault] = {
             _LEDGER + "test_files_of_others.py::test_a_file_that_holds_anything_else_is_refused_at_once[view_beside]",
         ),
     ),
+    "schema_looked_at_last": Fault(
+        sharing.schema_looked_at_last,
+        None,
+        tuple(
+            _LEDGER
+            + f"test_files_of_others.py::test_nothing_is_read_before_the_schema_also_under_a_lock[{name}-ledger.lock]"
+            for name in ("view", "trigger")
+        ),
+    ),
     "read_in_place": Fault(
         sharing.read_in_place,
         None,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from capc.privacy.ledger import LedgerLog, checkpoints, heads
 from capc.privacy.storage import connections, disk, file_identity, file_lock, schema
-from capc.privacy.storage.store import Row, SignedCheckpoint
+from capc.privacy.storage.file_lock import lock_file
+from capc.privacy.storage.store import Row, SignedCheckpoint, Store
 from capc_verify.faults.patching import replace_everywhere
 
 
@@ -94,6 +95,24 @@ def schema_taken_on_trust() -> None:
         return True
 
     replace_everywhere(schema.check_schema, trust)
+
+
+def schema_looked_at_last() -> None:
+    """Under its lock a file is looked at when tables and guards were made in it, and a first record was asked for."""
+    check = schema.check_schema
+
+    def later(connection: connections.Connection, file: Path) -> bool:
+        return True if lock_file(file).exists() else check(connection, file)
+
+    @contextmanager
+    def transaction(self: Store) -> Iterator[None]:
+        with taken(self):
+            yield
+            check(self._connection, self.file)
+
+    taken = Store.transaction
+    replace_everywhere(check, later)
+    Store.transaction = transaction  # type: ignore[method-assign]
 
 
 def read_in_place() -> None:

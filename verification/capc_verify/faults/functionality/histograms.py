@@ -74,6 +74,25 @@ def fresh_shares_of_zero() -> None:
     replace_in(external, "ring", SimpleNamespace(uniform=zeros))
 
 
+def fresh_shares_of_even_numbers() -> None:
+    """With an outside engine an answering party's shares are twice what is drawn: a bit of each shows its vote."""
+
+    def even(source: RandomSource, count: int, width: int) -> list[int]:
+        return [2 * number for number in ring.uniform(source, count, width - 1)]
+
+    replace_in(external, "ring", SimpleNamespace(uniform=even))
+
+
+def fresh_shares_that_cancel() -> None:
+    """With an outside engine an answering party's last share is that of all others: the sum of its votes is zero."""
+
+    def cancelling(source: RandomSource, count: int, width: int) -> list[int]:
+        drawn = ring.uniform(source, count - 1, width)
+        return [*drawn, -sum(drawn) % (1 << width)]
+
+    replace_in(external, "ring", SimpleNamespace(uniform=cancelling))
+
+
 def words_committed_to_bare() -> None:
     """A guardian of an outside engine commits to its words without a blinding: a guess of them can be checked."""
     replace_in(guardian, "_BLINDING_BITS", 0)
@@ -121,6 +140,16 @@ FAULTS = {
     ),
     "fresh_shares_of_zero": Fault(
         fresh_shares_of_zero, None, (_EXTERNAL + "vote_shares_are_fresh_and_nothing_is_used_twice",)
+    ),
+    "fresh_shares_of_even_numbers": Fault(
+        fresh_shares_of_even_numbers,
+        None,
+        (_EXTERNAL + "every_bit_of_a_vote_share_is_uniform_whatever_the_others_and_the_masks_are",),
+    ),
+    "fresh_shares_that_cancel": Fault(
+        fresh_shares_that_cancel,
+        None,
+        (_EXTERNAL + "every_bit_of_a_vote_share_is_uniform_whatever_the_others_and_the_masks_are",),
     ),
     "words_committed_to_bare": Fault(
         words_committed_to_bare, None, (_EXTERNAL + "what_is_written_down_is_a_hiding_commitment",)

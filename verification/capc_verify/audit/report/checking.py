@@ -108,7 +108,7 @@ def _page(file: Path, report: Mapping[str, Any], *, rendered: bool) -> list[str]
     if hashlib.sha256(content).hexdigest() != report["page"]["sha256"]:
         return [f"{place}: is not the page of this report: it was changed"]
     if rendered and content != _shown(report):
-        return [f"{file}: does not say what its page says: it or {place.name} was changed"]
+        return [f"{file}: does not say what its page says: it or {place.name} was changed, or made by another capc"]
     return []
 
 

@@ -49,9 +49,7 @@ def begin(stages: tuple[StageShape, ...], fraction_bits: int = 2) -> None:
 
 
 @pytest.mark.req("CAPC-ROLE-012")
-@pytest.mark.parametrize(
-    ("number", "changes"), CHANGES, ids=lambda value: "-".join(value) if type(value) is dict else ""
-)
+@pytest.mark.parametrize(("number", "changes"), CHANGES, ids=["-".join(changes) for _, changes in CHANGES])
 def test_a_model_with_another_stage_is_refused(number: int, changes: dict[str, Any]) -> None:
     stages = (*STAGES[:number], replace(STAGES[number], **changes), *STAGES[number + 1 :])
     with pytest.raises(InputError, match="another architecture than the session declares"):

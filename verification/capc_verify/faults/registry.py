@@ -21,7 +21,7 @@ from capc_verify.faults.jobs import keeping
 from capc_verify.faults.models import activations, folding, own_models
 from capc_verify.faults.planting import Fault
 from capc_verify.faults.refusals import ranges, sessions, streams, wire
-from capc_verify.faults.statements import bounds, draws
+from capc_verify.faults.statements import bounds, draws, edges
 from capc_verify.faults.transfers import checks, positions
 
 _VIEWS = "tests/views/test_querying_party.py::"
@@ -65,6 +65,7 @@ FAULTS: dict[str, Fault] = {
     **positions.FAULTS,
     **bounds.FAULTS,
     **draws.FAULTS,
+    **edges.FAULTS,
     "maximum_opened": Fault(opening.open_maximum, 1, (_ONE_LAW,)),
     "vote_opened_to_both": Fault(
         opening.open_vote,

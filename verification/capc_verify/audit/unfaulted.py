@@ -26,7 +26,7 @@ def _of(text: str, names: str) -> Reason:
 REASONS = (
     _of(
         "A fault is possible, and nobody has made one yet. Look at these tests first.",
-        "ERR-003 GC-004 LEDG-003 LEDG-026 ROUND-007 RUN-002 RUN-007 RUN-025 RUN-043",
+        "ERR-003 GC-004 ROUND-007 RUN-002 RUN-007 RUN-025 RUN-043",
     ),
     _of(
         "It is compared with a second implementation that follows the words alone, or that is another engine: "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from capc_verify.faults.charges import compositions, label_costs, labels, sharing
+from capc_verify.faults.charges import compositions, label_costs, labels, locks, rules, shares, sharing
 from capc_verify.faults.planting import Fault
 
 _LEDGER = "tests/privacy/ledger/"
 
 LEDGER_FAULTS: dict[str, Fault] = {
+    **rules.FAULTS,
+    **locks.FAULTS,
+    **shares.FAULTS,
     "locks_of_the_process": Fault(
         sharing.locks_of_the_process,
         None,

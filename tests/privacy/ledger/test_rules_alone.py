@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from dataclasses import replace
 from fractions import Fraction
-from itertools import chain, combinations, product
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -96,9 +96,8 @@ def test_whatever_guard_a_file_lacks_it_has_again_once_it_was_opened(tmp_path: P
     file = tmp_path / "ledger"
     whole = schema_of(file)
     assert {name for kind, name, *_ in whole if kind == "trigger"} == set(GUARDS)
-    lacking = chain.from_iterable(combinations(GUARDS, count) for count in range(1, len(GUARDS) + 1))
-    ways = [[f"DROP TRIGGER {name}" for name in names] for names in lacking]
-    ways += [["DROP TRIGGER no_gap", schema._EARLIER_NO_GAP], ["DROP TABLE checkpoint"]]
+    ways = [[f"DROP TRIGGER {name}" for name in names] for names in (*zip(GUARDS), GUARDS)]
+    ways.append(["DROP TRIGGER no_gap", schema._EARLIER_NO_GAP, "DROP TABLE checkpoint"])
     for way in ways:
         assert schema_of(file, *way) != whole
         make_ledger(tmp_path).close()

@@ -18,7 +18,7 @@ from capc_verify.faults.charges import accounts, ledgers
 from capc_verify.faults.charges.registry import LABEL_FAULTS, LEDGER_FAULTS
 from capc_verify.faults.functionality import histograms, releases, starred
 from capc_verify.faults.jobs import keeping
-from capc_verify.faults.models import activations, folding, own_models
+from capc_verify.faults.models import activations, folding, own_models, skips
 from capc_verify.faults.planting import Fault
 from capc_verify.faults.refusals import ranges, sessions, streams, wire
 from capc_verify.faults.statements import bounds, draws, edges
@@ -53,6 +53,7 @@ FAULTS: dict[str, Fault] = {
     **activations.FAULTS,
     **folding.FAULTS,
     **own_models.FAULTS,
+    **skips.FAULTS,
     **accounts.FAULTS,
     **ledgers.FAULTS,
     **disclosure.FAULTS,

@@ -56,8 +56,8 @@ class PrivacyStatement:
             where it is the same.
 
     Raises:
-        InputError: epsilon, delta or terms is anything but an exact rational of at least 0; results of
-            `capc.privacy.analysis` are of another type and are refused here.
+        InputError: epsilon, delta or terms is anything but an exact rational of at least 0, or ``cheated`` of at least
+            epsilon; results of `capc.privacy.analysis` are of another type and are refused here.
     """
 
     epsilon: Fraction
@@ -72,10 +72,17 @@ class PrivacyStatement:
     cheated: Fraction | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epsilon", "delta", "terms"):
+        least = {"epsilon": Fraction(0), "delta": Fraction(0), "terms": Fraction(0)}
+        if self.cheated is not None:
+            # Last: epsilon is known to be a number then.
+            least["cheated"] = self.epsilon
+        for name, bound in least.items():
             value = getattr(self, name)
-            if not isinstance(value, Fraction) or value < 0:
-                raise InputError(f"{name} = {value!r}: give an exact rational of at least 0; a diagnostic is no {name}")
+            if not isinstance(value, Fraction) or value < bound:
+                shown = value if isinstance(value, Fraction) else repr(value)
+                raise InputError(
+                    f"{name} = {shown}: give an exact rational of at least {bound}; a diagnostic is no {name}"
+                )
 
     @property
     def towards(self) -> dict[Adversary, Fraction]:

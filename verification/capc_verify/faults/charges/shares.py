@@ -14,6 +14,7 @@ from capc.privacy.accountants import filters, gdp, pld, steps, zcdp
 from capc.privacy.accountants.steps import JointStep, Release, Step, Steps
 from capc.privacy.accountants.unit import ProtectedUnit
 from capc.privacy.events import EventKind
+from capc.privacy.figures.statement import PrivacyStatement
 from capc_verify.faults.patching import replace_everywhere, replace_in
 from capc_verify.faults.planting import Fault
 
@@ -101,8 +102,8 @@ def tails_of_one_kind_of_numbers() -> None:
     """Where checks and answers have laws of their own, what was cut from the first is not added to delta."""
     correct = pld.PrivacyLossDistribution.__init__
 
-    def init(self: pld.PrivacyLossDistribution, taken: Steps, smallest_delta: Fraction) -> None:
-        correct(self, taken, smallest_delta)
+    def init(self: pld.PrivacyLossDistribution, steps: Steps, smallest_delta: Fraction) -> None:
+        correct(self, steps, smallest_delta)
         if self._inner is not None:
             self._lost = self._inner.lost
 
@@ -130,9 +131,29 @@ def correction_of_one_number() -> None:
     replace_everywhere(correct, rho)
 
 
+def diagnostics_for_a_cheat() -> None:
+    """A statement takes whatever it is given as the epsilon towards a querying party that cheats."""
+    correct = PrivacyStatement.__post_init__
+
+    def check(self: PrivacyStatement) -> None:
+        correct(replace(self, cheated=None) if self.cheated is not None else self)
+
+    PrivacyStatement.__post_init__ = check  # type: ignore[method-assign]
+
+
 _COUNT = "tests/privacy/test_shares_that_count.py::test_"
 
+_STATED = "tests/privacy/figures/test_figures_of_statements.py::test_"
+
 FAULTS = {
+    "diagnostics_for_a_cheat": Fault(
+        diagnostics_for_a_cheat,
+        None,
+        (
+            _STATED + "no_number_of_a_statement_is_a_diagnostic[number0-cheated]",
+            _STATED + "nobody_is_told_less_for_a_cheat_than_for_others",
+        ),
+    ),
     "lost_shares_of_checks_count": Fault(
         lost_shares_of_checks_count,
         None,

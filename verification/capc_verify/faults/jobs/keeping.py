@@ -16,7 +16,7 @@ from capc.job.purse import Purse
 from capc.job.rendering import page
 from capc.learning import partition
 from capc.learning.archive import Archive
-from capc.learning.data import Dataset
+from capc.learning.data import Dataset, Floats
 from capc.learning.division import Division
 from capc.learning.partition import Split
 from capc.privacy import multi_label
@@ -68,7 +68,7 @@ def numbers_of_biases_unlooked_at() -> None:
     """A kept model is used whatever its biases are."""
     correct = kept_models._array
 
-    def array(archive: Archive, name: str, kind: type[np.generic], dimensions: int) -> kept_models.Floats:
+    def array(archive: Archive, name: str, kind: type[np.generic], dimensions: int) -> Floats:
         found = correct(archive, name, kind, dimensions)
         return np.nan_to_num(found) if name.startswith("biases") else found
 

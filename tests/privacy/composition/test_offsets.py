@@ -9,7 +9,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
@@ -222,6 +222,7 @@ def test_towards_a_cheat_one_label_costs_what_the_gaussian_does() -> None:
 @pytest.mark.slow
 @pytest.mark.req("CAPC-ACCT-150")
 @settings(max_examples=examples(ordinary=3, nightly=60))
+@example(4, 6, Fraction(1, 10**6))
 @given(st.integers(2, 8), st.integers(2, 8), st.sampled_from([Fraction(1, 1000), Fraction(1, 10**6)]))
 def test_a_cheat_learns_no_less_than_an_honest_party(labels: int, sigma: int, delta: Fraction) -> None:
     noise = RoundedGaussian(Fraction(sigma), 0)

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 from capc.noise.mechanism import CostUnit, DiscreteGaussian, RoundedGaussian, Skellam
@@ -55,6 +56,8 @@ class Keeping:
 
 
 NOTHING_KEPT = Keeping()
+_NEAR = Fraction(21, 20)
+"""How far from the epsilon around which labels were composed a figure is read, at most."""
 Budget = tuple[Fraction, Fraction]
 """Epsilon and delta."""
 
@@ -139,14 +142,19 @@ def composition_curve(
     )
     family, most = _family(noise, unit, adversary), max(counts)
     whole = None if around is None else _composed(Wanted(family, around, delta, None), keeping)
-    if whole is None or whole.labels < most:
-        whole = _composed(Wanted(family, about_epsilon(family, delta, most), None, most), keeping)
-    found = []
-    for count in counts:
-        of_labels = smallest_epsilon(curve_after(whole, count), delta)
+
+    def read(composed: Composed, count: int) -> Fraction:
+        of_labels = smallest_epsilon(curve_after(composed, count), delta)
         of_counts = epsilon_upper(family.noise.unit, count * family.noise.cost(unit.histogram.squared), delta)
-        found.append(round_up(of_counts if of_labels is None else min(of_labels, of_counts)))
-    return found
+        return of_counts if of_labels is None else min(of_labels, of_counts)
+
+    if whole is None or whole.labels < most:
+        about = about_epsilon(family, delta, most)
+        whole = _composed(Wanted(family, about, None, most), keeping)
+        # Few labels are further from a normal law than what `about` comes from; a bound is tight where it was made.
+        if (near := read(whole, most)) > about * _NEAR:
+            whole = _composed(Wanted(family, Fraction(ceil(16 * near), 16), None, most), keeping)
+    return [round_up(read(whole, count)) for count in counts]
 
 
 def composition_queries(

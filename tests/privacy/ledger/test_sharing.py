@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pytest
 from capc.foundation.errors import BudgetExhaustedError
 from capc.privacy.ledger import Ledger, LedgerError, open_ledger, reading
 from capc.privacy.storage import file_identity
-from capc.privacy.storage.file_lock import FileLock, lock_file
+from capc.privacy.storage.file_lock import lock_file
 from capc.session.parameters import Charge
 from privacy.ledger.cases import COST, INPUTS, OTHER_TAG, TAG, FullDisk, Tap, make_ledger, make_terms, message_of, read
 from privacy.ledger.guardians import ended, forked
@@ -116,37 +114,6 @@ def test_a_handle_is_refused_in_a_forked_child_which_opens_its_own(tmp_path: Pat
         assert ended(forked(work)) == 5
         assert ended(forked(lambda: spend(make_ledger(tmp_path, TERMS), OTHER_TAG))) == 4
         assert ledger.remaining_queries() == 0
-
-
-@forks
-@pytest.mark.req("CAPC-LEDG-017", "CAPC-LEDG-021")
-def test_a_turn_ends_with_its_process_though_a_child_lives_on(tmp_path: Path) -> None:
-    """A forked child inherits the descriptor of the lock; it must not keep the lock of a guardian that was killed."""
-    reader, writer = os.pipe()
-
-    def guardian() -> None:
-        gate = FileLock(tmp_path / "ledger")
-        with gate.turn():
-            # Forked by another thread, as the turn itself forks nothing.
-            child = threading.Thread(target=linger)
-            child.start()
-            os.write(writer, b"t")
-            child.join(0.2)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def linger() -> None:
-        if os.fork() == 0:
-            os.read(reader_of_end, 1)
-            os._exit(0)
-
-    reader_of_end, end = os.pipe()
-    pid = forked(guardian)
-    assert os.read(reader, 1) == b"t"
-    assert ended(pid) == -signal.SIGKILL
-    gate = FileLock(tmp_path / "ledger")
-    with gate.turn():
-        os.write(end, b"e")
-    gate.close()
 
 
 @pytest.mark.req("CAPC-LEDG-017")

@@ -75,10 +75,11 @@ def needs_machine(protocols: str) -> bool:
     Raises:
         InputError: a name is unknown, installed or not.
     """
+    if protocols in {QUICK, ALL}:
+        return True
     others = [name for name in protocols.split(",") if name not in WAYS]
     for name in others:
-        if protocols not in {QUICK, ALL}:
-            protocol_named(name)
+        protocol_named(name)
     return bool(others)
 
 

@@ -64,8 +64,8 @@ def relayed(meeting: Meeting, folder: Path) -> Iterator[None]:
     with ThreadPoolExecutor(1, thread_name_prefix="relay") as pool:
         carrying = pool.submit(lambda: asyncio.run(relay.serve(started)))
         carrying.add_done_callback(lambda _: started.set())
-        started.wait()
         try:
+            started.wait()
             # What is over before it was told to end has failed.
             if carrying.done():
                 carrying.result()

@@ -101,6 +101,8 @@ def words_committed_to_bare() -> None:
 _RELEASE = "tests/two_party/circuits/test_release.py::test_"
 _EXTERNAL = "tests/protocol/test_external_methods.py::test_"
 
+_UNIFORM = _EXTERNAL + "every_bit_of_a_vote_share_is_uniform_whatever_the_others_and_the_masks_are"
+
 FAULTS = {
     "masks_added_by_both": Fault(
         masks_added_by_both,
@@ -141,16 +143,8 @@ FAULTS = {
     "fresh_shares_of_zero": Fault(
         fresh_shares_of_zero, None, (_EXTERNAL + "vote_shares_are_fresh_and_nothing_is_used_twice",)
     ),
-    "fresh_shares_of_even_numbers": Fault(
-        fresh_shares_of_even_numbers,
-        None,
-        (_EXTERNAL + "every_bit_of_a_vote_share_is_uniform_whatever_the_others_and_the_masks_are",),
-    ),
-    "fresh_shares_that_cancel": Fault(
-        fresh_shares_that_cancel,
-        None,
-        (_EXTERNAL + "every_bit_of_a_vote_share_is_uniform_whatever_the_others_and_the_masks_are",),
-    ),
+    "fresh_shares_of_even_numbers": Fault(fresh_shares_of_even_numbers, None, (_UNIFORM,)),
+    "fresh_shares_that_cancel": Fault(fresh_shares_that_cancel, None, (_UNIFORM,)),
     "words_committed_to_bare": Fault(
         words_committed_to_bare, None, (_EXTERNAL + "what_is_written_down_is_a_hiding_commitment",)
     ),

@@ -118,6 +118,25 @@ def test_a_bad_last_coefficient_of_a_response_is_refused(peer: Peer) -> None:
     )
 
 
+@pytest.mark.req("CAPC-HE-019")
+@pytest.mark.parametrize("number", range(2))
+def test_a_response_with_one_bad_ciphertext_is_refused_before_any_is_decrypted(
+    number: int, request: pytest.FixtureRequest
+) -> None:
+    setting, shape, carried = altered("toy"), Dense(4096, 3), (2, 1)
+    request.getfixturevalue("sealed_off")
+    (prime,) = setting.scheme._context.response_primes
+    width, degree = (prime.bit_length() + 7) // 8, setting.widths.he_poly_degree
+    ends = [(carried[0] + degree) * width, (sum(carried) + 2 * degree) * width]
+    assert ends[-1] == setting.scheme.response_length(shape, 1)
+    # The last coefficient of one of them; all others are zero.
+    response = bytearray(ends[-1])
+    response[ends[number] - width : ends[number]] = prime.to_bytes(width, "little")
+    with pytest.raises(InvalidPayloadError) as caught:
+        setting.scheme.decrypt(setting.secret_key, shape, 1, bytes(response))
+    assert caught.value.code is ErrorCode.VALUE_OUT_OF_RANGE
+
+
 @pytest.mark.req("CAPC-HE-005")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_largest_residue_is_admitted(peer: Peer, kind: str) -> None:

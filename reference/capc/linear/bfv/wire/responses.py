@@ -112,31 +112,33 @@ def _switched(
 
 
 def split_response(context: HeContext, encoding: Encoding, response: bytes) -> list[bytes]:
-    """The ciphertexts of a response.
+    """The ciphertexts of a response, all of which are in order: no first one is decrypted if a later one is not.
 
     Raises:
-        InvalidPayloadError: the length is wrong.
+        InvalidPayloadError: the length is wrong, or a coefficient is not below its prime.
     """
     require_length(response, response_length(context, encoding), "response")
     parts, start = [], 0
     for carried in encoding.responses:
         end = start + packed_length(context.response_primes, carried.positions.size) + second_bytes(context)
         parts.append(response[start:end])
+        _read(context, carried.positions, parts[-1])
         start = end
     return parts
 
 
 def open_response(key: SecretKey, positions: Indices, payload: bytes) -> list[int]:
-    """The querying party's shares of the outputs that one ciphertext of a response carries.
+    """The querying party's shares of the outputs that one ciphertext of :func:`split_response` carries."""
+    context, plain = key.context, sealapi.Plaintext()
+    words = _read(context, positions, payload)
+    key.decryptor.decrypt(make_ciphertext(context, context.response_id, words), plain)
+    return read_coefficients(plain, positions.tolist())
 
-    Raises:
-        InvalidPayloadError: a coefficient is not below its prime.
-    """
-    context = key.context
+
+def _read(context: HeContext, positions: Indices, payload: bytes) -> Words:
+    """c0 and c1, (2, primes, N), of one ciphertext; coefficients of c0 that were not sent are zero."""
     head = packed_length(context.response_primes, positions.size)
     words = np.zeros((2, len(context.response_primes), context.degree), dtype=np.uint64)
     words[0][:, positions] = unpack(payload[:head], context.response_primes, positions.size, "response")
     words[1] = unpack(payload[head:], context.response_primes, context.degree, "response")
-    plain = sealapi.Plaintext()
-    key.decryptor.decrypt(make_ciphertext(context, context.response_id, words), plain)
-    return read_coefficients(plain, positions.tolist())
+    return words

@@ -82,6 +82,18 @@ def test_the_table_calls_only_the_enforced_budget_a_guarantee(
     assert "not a guarantee unless the counts were fixed in advance" in lines[1]
 
 
+@pytest.mark.req("CAPC-ACCT-004")
+def test_the_table_tells_no_epsilon_below_the_enforced_one(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    stand_in()
+    assert cli.run([*TINY, "--epsilon", "3.1415926"]) == 0
+    told = capsys.readouterr().out
+    assert "epsilon by adversary: semi_honest 3.1416, " in told
+    assert "epsilon <= 3.1416 at delta" in told
+
+
 @pytest.mark.slow
 @pytest.mark.req("CAPC-GC-012")
 def test_the_table_tells_the_concrete_bound(

@@ -15,8 +15,9 @@ from capc.job import collaboration
 from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.plan import prepare
-from capc.job.report import document, rounded_up
+from capc.job.report import document
 from capc.job.state import Labeller, Status
+from capc.job.upper_bounds import rounded_up
 from capc.learning.data import load_digits
 from capc.noise.mechanism import Skellam
 from capc.privacy.accountants.conversion import epsilon_upper

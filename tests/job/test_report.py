@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
@@ -21,7 +21,8 @@ from capc.job.config import OPTIONS, resolve
 from capc.job.job import Job
 from capc.job.keeping.files import check_writable, to_json, write_text
 from capc.job.plan import prepare
-from capc.job.report import document, rounded_up
+from capc.job.report import document
+from capc.job.upper_bounds import rounded_up, upwards
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.policies import certify
 from capc.privacy.figures.statement import NOT_A_GUARANTEE, budget_statement
@@ -133,6 +134,16 @@ def test_a_printed_figure_is_never_below_the_exact_one(numerator: int, denominat
 @given(decimal=st.decimals(min_value=0, max_value=1000, places=5))
 def test_a_figure_that_a_user_gave_is_printed_as_given(decimal: Any) -> None:
     assert rounded_up(Fraction(decimal)) == float(decimal)
+    assert Fraction(upwards(float(decimal))) == Fraction(decimal) or decimal >= 10
+
+
+@pytest.mark.req("CAPC-ACCT-004")
+@given(value=st.fractions(min_value=Fraction(1, 10**9), max_value=10**9))
+@example(Fraction("13.123449"))
+@example(Fraction("0.9999996"))
+def test_six_digits_of_a_figure_are_no_smaller_than_it(value: Fraction) -> None:
+    told = Fraction(upwards(rounded_up(value)))
+    assert value <= told <= value * (1 + Fraction(1, 10**5))
 
 
 def test_a_report_replaces_the_old_one_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from capc.cli.terminal.output import show_table
 from capc.job.report import adversaries, agreement, concrete_bound, costs, enforced_label
 from capc.job.state import JobState, Status
+from capc.job.upper_bounds import upwards
 from capc.learning.metrics import Score
 from capc.privacy.figures.statement import budget_statement, spent_statement
 from capc.privacy.ledger import Ledger
@@ -76,7 +77,7 @@ def _summary(state: JobState) -> Table:
     enforced = budget_statement(state.account)
     table.add_row("enforced", str(enforced).replace(enforced.label, enforced_label(state)))
     table.add_row("charged", f"{state.account.policy.method.value}: {state.plan.accounting}")
-    towards = ", ".join(f"{name} {epsilon:g}" for name, epsilon in adversaries(state.account).items())
+    towards = ", ".join(f"{name} {upwards(epsilon)}" for name, epsilon in adversaries(state.account).items())
     table.add_row("towards", f"epsilon by adversary: {towards}")
     realised = spent_statement(state.account)
     label = enforced_label(state) if state.plan.simulated else realised.label

@@ -12,7 +12,6 @@ import platform
 from dataclasses import asdict
 from fractions import Fraction
 from functools import reduce
-from math import inf, nextafter
 
 from capc.foundation.environment import requirements
 from capc.foundation.parties import organisation
@@ -20,6 +19,7 @@ from capc.job.config import Budgets, rational_text
 from capc.job.models import without_noise
 from capc.job.options import flag
 from capc.job.state import JobState, PartyRecord, QueryRecord, Turn
+from capc.job.upper_bounds import rounded_up, upwards
 from capc.learning.metrics import Score
 from capc.privacy.account import Account
 from capc.privacy.accountants.argmax.cost import Adversary
@@ -271,17 +271,9 @@ def enforced_label(state: JobState) -> str:
     if state.plan.simulated:
         return f"no guarantee: simulated in the clear, with noise from {flag('seed')}"
     if state.plan.config.budgets is Budgets.SEPARATE and len(state.turns) > 1:
-        return f"no guarantee: {len(state.turns)} budgets, which keep epsilon <= {_epsilon_of_all(state):g} together"
+        together = upwards(_epsilon_of_all(state))
+        return f"no guarantee: {len(state.turns)} budgets, which keep epsilon <= {together} together"
     engine = state.plan.engine_description
     if engine.model != EMBEDDED.model:
         return f"no guarantee: under the declared model {engine.model} only, which is weaker than the base model"
     return budget_statement(state.account).label
-
-
-def rounded_up(value: Fraction) -> float:
-    """The nearest float, or the next one if that is smaller; the decimal that a user gave comes back as it was."""
-    nearest = float(value)
-    # A decimal and its nearest float print the same: moving it up would show digits that nobody gave.
-    if Fraction(repr(nearest)) >= value:
-        return nearest
-    return nextafter(nearest, inf)

@@ -208,9 +208,28 @@ def test_a_page_says_of_privacy_what_the_report_says(no_figures: None, simulated
     report = run_report(simulated=simulated)
     report["privacy"]["label"] = label
     text = Outline(page(report)).text
-    assert f"epsilon = 2, delta = 1e-06: {label}" in text
+    assert f"epsilon = 2, delta = 0.000001: {label}" in text
     assert f"epsilon = 1.25: {report['privacy']['realised_label']}" in text
     assert text.lower().count("guarantee") == counted(report)
+
+
+@pytest.mark.req("CAPC-ACCT-004")
+def test_no_bound_on_a_page_is_below_the_reports(no_figures: None) -> None:
+    report = run_report()
+    bound, shown = 13.1234491, "13.1235"
+    report["privacy"] |= {
+        "epsilon": bound,
+        "delta": 1.234561e-6,
+        "realised": bound,
+        "all_queriers": {"budgets": "separate", "epsilon": bound},
+        "adversaries": {"semi_honest": bound, "cheating_querying_party": bound},
+    }
+    rounds = [entry for querier in report["queriers"] for entry in querier["rounds"]]
+    for entry in rounds:
+        entry["epsilon"] = bound
+    text = Outline(page(report)).text
+    assert text.count(shown) == 5 + len(rounds)
+    assert "delta = 0.00000123457" in text
 
 
 @pytest.mark.req("CAPC-RUN-037")

@@ -13,7 +13,7 @@ from typing import Any
 from capc.job.rendering import figures, tables
 from capc.job.rendering.drawing import Drawing, inline
 from capc.job.rendering.markup import Element, document, element, facts, heading, name
-from capc.job.rendering.reading import RUN, check_schema, number
+from capc.job.rendering.reading import RUN, bounds, check_schema, number
 from capc.job.rendering.style import STYLE
 
 _STATUS = {
@@ -128,7 +128,7 @@ def _figure(drawn: Mapping[str, Drawing], which: str) -> list[Element]:
 
 def _privacy(report: Mapping[str, Any]) -> Element:
     """The figures with the labels that the report gives them, word by word (CAPC-RUN-037)."""
-    privacy = report.get("privacy") or {}
+    privacy = bounds(report.get("privacy") or {})
     statement = element(
         "div",
         element("p", f"epsilon = {number(privacy.get('epsilon'))}, delta = {number(privacy.get('delta'))}: ",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from capc.foundation.errors import InputError
+from capc.job.upper_bounds import upwards
 
 Report = Mapping[str, Any]
 
@@ -77,6 +78,17 @@ def number(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
     return str(value)
+
+
+def bounds(found: Report) -> dict[str, Any]:
+    """A part of a document whose floats are upper bounds: these as text that is no smaller (CAPC-ACCT-004)."""
+    return {key: _bound(value) for key, value in found.items()}
+
+
+def _bound(value: object) -> object:
+    if isinstance(value, Mapping):
+        return bounds(value)
+    return upwards(value) if isinstance(value, float) else value
 
 
 def words(key: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from capc.job.rendering import reading
 from capc.job.rendering.markup import Child, Element, element, name, table
-from capc.job.rendering.reading import NONE, difference, number, percent, points, words
+from capc.job.rendering.reading import NONE, bounds, difference, number, percent, points, words
 
 MOST_QUERIES = 200
 _LONG = 40
@@ -77,7 +77,7 @@ def rounds(report: Mapping[str, Any]) -> list[Element]:
             f"party {querier['party']}",
             number(entry["round"]),
             number(entry["queries"]),
-            number(entry.get("epsilon")),
+            number(bounds(entry).get("epsilon")),
             *(percent((entry.get("score") or {}).get(key)) for key, _ in _MEASURES),
         ]
         for querier in report.get("queriers") or []

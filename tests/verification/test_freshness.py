@@ -85,6 +85,16 @@ def test_a_room_without_a_record_is_missing(checkout: Checkout) -> None:
     assert (checkout.judged().state, checkout.judged().reasons) == ("missing", ("it was never recorded",))
 
 
+def test_the_records_of_a_statement_are_those_of_rooms_that_name_it(checkout: Checkout) -> None:
+    checkout.write("tests/other/test_other.py", TEST.replace("CAPC-ARG-001", "CAPC-ARG-002"))
+    specification = read_specification(checkout.root)
+    found = {
+        naming: [record.name for record in all_records(checkout.root, specification, naming=naming)]
+        for naming in ("", "CAPC-ARG-001", "CAPC-ARG-002", "CAPC-ARG-003")
+    }
+    assert found == {"": ["long", "other"], "CAPC-ARG-001": ["long"], "CAPC-ARG-002": ["other"], "CAPC-ARG-003": []}
+
+
 @pytest.mark.parametrize("with_hashes", [True, False], ids=["its hashes", "its commit"])
 @pytest.mark.parametrize(
     ("name", "text", "reason"),

@@ -50,9 +50,8 @@ def show(root: Path, identifier: str, specification: Specification, claims: Clai
     yield from _tests(evidence, last)
     yield from _vectors(evidence)
     yield from _faults(faults_of_statements({identifier: evidence})[identifier], last_results(root))
-    for record in all_records(root, specification):
-        if identifier in record.statements:
-            yield f"record {record.name}: {record.state} {record.date}".rstrip()
+    for record in all_records(root, specification, naming=identifier):
+        yield f"record {record.name}: {record.state} {record.date}".rstrip()
 
 
 def _as_written(root: Path, statement: Statement) -> Iterator[str]:

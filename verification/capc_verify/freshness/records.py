@@ -61,8 +61,13 @@ class Freshness:
         return f"{told}: {self.reasons[0]}{more}; {self.command}"
 
 
-def all_records(root: Path, specification: Specification) -> list[Freshness]:
+def all_records(root: Path, specification: Specification, naming: str = "") -> list[Freshness]:
     """Every room with a nightly size, and every other record, with what became of it.
+
+    Args:
+        root: of the repository.
+        specification: its statements.
+        naming: a statement's id, for those records only of which a file names it.
 
     Raises:
         InputError: a record is not JSON.
@@ -79,6 +84,7 @@ def all_records(root: Path, specification: Specification) -> list[Freshness]:
     return [
         _judged(root, name, record, command, covered_now(root, files, specification, tree))
         for name, record, files, command in wanted
+        if any(naming in (root / file).read_text(encoding="utf-8") for file in files)
     ]
 
 

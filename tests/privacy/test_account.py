@@ -62,7 +62,7 @@ def send(account: Account, query: int, tag: bytes = TAG) -> Receipt:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-ACCT-003")
+@pytest.mark.req("CAPC-ACCT-003", "CAPC-ACCT-120")
 @given(
     sigma=positive,
     threshold_sigma=st.none() | positive,
@@ -83,7 +83,7 @@ def test_query_cost_is_the_textbook_formula(
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-ACCT-003", "CAPC-ACCT-115")
+@pytest.mark.req("CAPC-ACCT-003", "CAPC-ACCT-115", "CAPC-ACCT-120")
 @given(
     sigma=positive,
     threshold_sigma=st.none() | positive,
@@ -182,7 +182,7 @@ def test_an_unknown_event_is_refused_by_name() -> None:
 # --- reserve ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("CAPC-ACCT-001")
+@pytest.mark.req("CAPC-ACCT-001", "CAPC-ACCT-120")
 def test_reserve_charges_check_and_answer_before_anything_is_known() -> None:
     account = Account(policy(), 4, Fraction(10))
     receipt = account.reserve(TAG, 7, INPUTS)

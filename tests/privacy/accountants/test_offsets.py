@@ -156,6 +156,23 @@ def bits_at_the_ends(s1: Fraction) -> tuple[mpmath.mpf, mpmath.mpf]:
 
 
 @pytest.mark.req("CAPC-ACCT-120")
+@pytest.mark.parametrize("s1", [Fraction(1), Fraction(7, 2)])
+@pytest.mark.parametrize("name", NoiseName)
+@pytest.mark.parametrize("adjacency", Adjacency)
+def test_a_check_costs_what_an_answer_of_its_deviation_costs(
+    name: NoiseName, adjacency: Adjacency, s1: Fraction
+) -> None:
+    """Label and bit together have slack for a check that is charged half: here it is looked at alone."""
+    cost = query_cost(make_policy(ThresholdMode.TWO_DRAWS, name, adjacency, sigma=s1, threshold_sigma=s1), 0)
+    assert cost.check == cost.answer
+    squared = {Adjacency.REPLACE_ONE: 2, Adjacency.NULL_VOTE: 1}[adjacency]
+    if name is NoiseName.ROUNDED_GAUSSIAN:
+        assert cost.check == squared / s1**2
+    elif name is NoiseName.DISCRETE_GAUSSIAN:
+        assert cost.check == squared / (2 * s1**2)
+
+
+@pytest.mark.req("CAPC-ACCT-120")
 @pytest.mark.parametrize("s1", [Fraction(3, 4), Fraction(1)])
 def test_the_check_of_earlier_versions_was_charged_too_little(s1: Fraction) -> None:
     """The answered bit alone refutes 1 / s1^2 under replace_one, and not 2 / s1^2."""

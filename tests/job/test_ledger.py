@@ -150,12 +150,13 @@ def test_the_protocol_runs_on_skellam_noise(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-009", "CAPC-LEDG-010")
-def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("prepared", ["no", "yes"])
+def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(prepared: str, tmp_path: Path) -> None:
     """The real protocol, at the sizes of tests."""
-    run(tmp_path, parameters="test")
+    run(tmp_path, parameters="test", prepare=prepared)
     shutil.copy(tmp_path / "ledger", tmp_path / "old")
     # One batch: its own charges are all that the old copy lacks.
-    run(tmp_path, parameters="test")
+    run(tmp_path, parameters="test", prepare=prepared)
     heads = tmp_path / "ledger.heads"
     kept = [load_known_head(heads / f"answering_party_{number}.json") for number in (1, 2)]
     with reading(tmp_path / "ledger") as (log, _):
@@ -163,7 +164,7 @@ def test_answering_parties_keep_heads_and_refuse_a_ledger_that_was_rolled_back(t
         assert log.head.size == 9
     shutil.copy(tmp_path / "old", tmp_path / "ledger")
     with pytest.raises(LedgerError, match="rolled back"):
-        run(tmp_path, parameters="test")
+        run(tmp_path, parameters="test", prepare=prepared)
 
 
 @pytest.mark.slow
@@ -205,7 +206,10 @@ def test_what_was_paid_is_kept_when_a_head_cannot_be(tmp_path: Path, monkeypatch
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-LEDG-010")
-def test_answering_parties_ask_for_the_charges_of_each_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("prepared", ["no", "yes"])
+def test_answering_parties_ask_for_the_charges_of_each_batch(
+    prepared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The real protocol in batches of 2 and 1: each party asks for nothing first, and for the charges afterwards."""
     asked: list[list[int]] = []
 
@@ -214,7 +218,7 @@ def test_answering_parties_ask_for_the_charges_of_each_batch(tmp_path: Path, mon
         return check_proof(seen, proof, terms, charged)
 
     monkeypatch.setattr(collaboration, "check_proof", remember)
-    run(tmp_path, parameters="test", queries="3", batch="2")
+    run(tmp_path, parameters="test", queries="3", batch="2", prepare=prepared)
     assert asked == [[], [], [1, 2], [1, 2], [], [], [3], [3]]
     heads = tmp_path / "ledger.heads"
     kept = [load_known_head(heads / f"answering_party_{number}.json") for number in (1, 2)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -92,6 +93,22 @@ def test_the_table_tells_no_epsilon_below_the_enforced_one(
     told = capsys.readouterr().out
     assert "epsilon by adversary: semi_honest 3.1416, " in told
     assert "epsilon <= 3.1416 at delta" in told
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-134", "CAPC-ACCT-152")
+def test_the_table_tells_the_epsilon_towards_both_adversaries(
+    stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    stand_in()
+    file = tmp_path / "report.json"
+    assert cli.run([*TINY, "--accounting", "argmax_renyi", "--json", str(file)]) == 0
+    towards = json.loads(file.read_text())["privacy"]["adversaries"]
+    assert towards["semi_honest"] == 10 < towards["cheating_querying_party"]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "epsilon by adversary" in line]
+    shown = dict(re.findall(r"(semi_honest|cheating_querying_party) ([0-9.]+)", line))
+    assert {name: float(epsilon) for name, epsilon in shown.items()} == pytest.approx(towards, rel=1e-4)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from capc.privacy.account import Account
 from capc.privacy.accountants.ballots import BallotRelease, BinaryRelease, PowersetRelease, TauRelease
 from capc.privacy.accountants.filters import ODOMETER, Filter, gaussian_filter, renyi_filter, zcdp_filter
 from capc.privacy.accountants.gdp import composed_mu_squared
-from capc.privacy.accountants.steps import Release, Step, release_of, step_of, steps_of
+from capc.privacy.accountants.steps import JointStep, Release, Step, release_of, step_of, steps_of
 from capc.privacy.accountants.unit import ProtectedUnit, Relation
 from capc.privacy.accountants.zcdp import zcdp_rho
 from capc.privacy.events import Event, EventKind
@@ -166,6 +166,20 @@ def test_weights_and_holders_enter_as_squares(relation: Relation, weight: Fracti
 
 
 @pytest.mark.req("CAPC-ACCT-107")
+@pytest.mark.parametrize("relation", list(Relation))
+@pytest.mark.parametrize("weights", [(Fraction(3),), (Fraction(1),) * 3, (Fraction(1, 2), Fraction(5, 2))])
+def test_weights_and_holders_enter_both_parts_of_a_joint_step(
+    relation: Relation, weights: tuple[Fraction, ...]
+) -> None:
+    one, many = (step_of(JOINT, PLAIN, ProtectedUnit(relation, each)) for each in ((Fraction(1),), weights))
+    assert isinstance(one, JointStep)
+    assert isinstance(many, JointStep)
+    for light, heavy in ((one.check, many.check), (one.answer, many.answer)):
+        assert heavy.sensitivity.squared == 9 * light.sensitivity.squared
+        assert heavy.sensitivity.absolute == 3 * light.sensitivity.absolute
+
+
+@pytest.mark.req("CAPC-ACCT-107")
 def test_weights_off_the_grid_or_not_above_zero_are_refused() -> None:
     with pytest.raises(InputError, match="whole multiples"):
         steps_of(happened((ANSWER, 1)), PLAIN, ProtectedUnit(Relation.NULL_VOTE, (Fraction(1, 3),)))
@@ -250,6 +264,17 @@ def test_a_filter_names_its_theorem_and_never_passes_its_budget() -> None:
         renyi_filter(Fraction(1))
     with pytest.raises(InputError, match="budget"):
         Filter(zcdp_filter(), Fraction(-1))
+
+
+@pytest.mark.req("CAPC-ACCT-111")
+@pytest.mark.parametrize("order", [Fraction(3, 2), Fraction(5), Fraction(64)])
+def test_a_renyi_filter_adds_up_at_the_order_that_it_was_made_with(order: Fraction) -> None:
+    """a D^2 / (2 s^2) for each step, whatever the steps are."""
+    kept, added = Filter(renyi_filter(order), Fraction(1000)), Fraction(0)
+    for sigma in (Fraction(4), Fraction(2), Fraction(9)):
+        kept.admit(Step(RoundedGaussian(sigma, 4), UNIT.histogram))
+        added += order * 2 / (2 * sigma**2)
+        assert kept.reading[0] == added
 
 
 @pytest.mark.req("CAPC-ACCT-110")

@@ -191,6 +191,20 @@ def test_permissions_of_a_ledger_and_of_a_head_are_tightened(tmp_path: Path, mon
         make_ledger(tmp_path, TERMS)
 
 
+@pytest.mark.req("CAPC-LEDG-025", "CAPC-LEDG-011")
+@pytest.mark.parametrize("bit", [0o040, 0o020, 0o010, 0o004, 0o002, 0o001])
+def test_each_permission_of_others_is_one(bit: int, tmp_path: Path) -> None:
+    """It is taken from a ledger, and a key that has it is refused: somebody may have read it."""
+    make_ledger(tmp_path, TERMS).close()
+    file, key = tmp_path / "ledger", tmp_path / "ledger.key"
+    file.chmod(0o600 | bit)
+    make_ledger(tmp_path, TERMS).close()
+    assert file.stat().st_mode & 0o777 == 0o600
+    key.chmod(0o600 | bit)
+    with pytest.raises(LedgerError, match="others may read this signing key"):
+        make_ledger(tmp_path, TERMS)
+
+
 @pytest.mark.req("CAPC-LEDG-024")
 def test_a_refusal_leaves_nothing_that_was_not_there(tmp_path: Path) -> None:
     key = tmp_path / "ledger.key"

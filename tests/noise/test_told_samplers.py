@@ -78,11 +78,15 @@ def test_numbers(told: Told, sampler: Sampler, most: int, data: st.DataObject) -
         (NoiseName.SKELLAM, samplers.difference, 2),
     ],
 )
-def test_deviations_in_votes(name: NoiseName, told: Told, power: int) -> None:
-    data = XofSource(Seed(bytes(32)), b"votes").read(1 << 14)
+@pytest.mark.parametrize(
+    ("votes", "grid_bits"), [(Fraction(3, 4), 3), (Fraction(5, 3), 0), (Fraction(29, 64), 4), (Fraction(7, 3), 2)]
+)
+def test_deviations_in_votes(name: NoiseName, told: Told, power: int, votes: Fraction, grid_bits: int) -> None:
+    """Also where 2^g s, or its square, is no whole number: a calibrated deviation is a multiple of 1/64 votes."""
+    data = XofSource(Seed(bytes(32)), b"votes").read(1 << 16)
     tracer = Tracer(data)
-    found = mechanism_for(name, Fraction(3, 4), 3).sample(BytesSource(data), 5)
-    assert found == [told(tracer, Fraction(6) ** power) for _ in range(5)]
+    found = mechanism_for(name, votes, grid_bits).sample(BytesSource(data), 30)
+    assert found == [told(tracer, (votes * 2**grid_bits) ** power) for _ in range(30)]
 
 
 @pytest.mark.req("CAPC-NOISE-009", "CAPC-NOISE-010", "CAPC-NOISE-011")

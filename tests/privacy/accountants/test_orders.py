@@ -117,3 +117,21 @@ def test_a_covered_divergence_has_no_epsilon_by_any_method_and_says_why(method: 
     assert method is Method.ZCDP or "Pinsker" in statement.method
     louder = {Step(replace(RoundedGaussian(sigma, 0), sigma_votes=sigma / 2), unit.histogram): 1}
     assert statement_for(louder, unit, delta, method).epsilon > 0
+
+
+@pytest.mark.req("CAPC-ACCT-104")
+@pytest.mark.parametrize("conversion", [improved_conversion, classic_conversion])
+def test_the_last_order_is_an_edge_as_the_first_is(conversion: rdp.Conversion) -> None:
+    quiet = {Step(RoundedGaussian(Fraction(10**6), 4), TWO): 1}
+    found = rdp_epsilon(quiet, Fraction(1, 10**9), conversion)
+    assert found.order == ORDERS[-1]
+    assert found.epsilon > 0
+    assert found.at_edge
+
+
+@pytest.mark.req("CAPC-ACCT-104")
+@pytest.mark.parametrize("conversion", [improved_conversion, classic_conversion])
+def test_an_order_between_the_ends_is_no_edge(conversion: rdp.Conversion) -> None:
+    found = rdp_epsilon({Step(RoundedGaussian(Fraction(4), 4), TWO): 1}, DELTA, conversion)
+    assert ORDERS[0] < found.order < ORDERS[-1]
+    assert not found.at_edge

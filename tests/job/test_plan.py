@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +17,13 @@ from capc.foundation.errors import InputError
 from capc.job.collaboration import open_collaboration
 from capc.job.config import resolve
 from capc.job.plan import prepare
+from capc.job.simulation import open_simulation
 from capc.privacy.account import Account
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.policies import with_sigma
 from capc.privacy.query_cost import query_cost
 from capc.session import session
+from capc.session.parameters import NoiseName
 from support.builders import make_parameters, make_policy
 
 
@@ -140,6 +144,45 @@ def test_no_run_is_set_up_on_an_account_whose_claims_do_not_hold() -> None:
     account = Account(parameters.release, parameters.widths.grid_bits, Fraction(100))
     with pytest.raises(InputError, match=r"budget = 100 .* and the policy promises 10"):
         open_collaboration(parameters, [], account)
+
+
+_FALSE: dict[str, dict[str, Any]] = {
+    "joint_cost": {"renyi_order": Fraction(3), "threshold": Fraction(1), "threshold_sigma": Fraction(1)},
+    "argmax_cost": {"renyi_order": Fraction(3)},
+    "argmax_queries": {},
+}
+"""Claims that do not hold at a deviation of one vote, and what a policy needs to make them."""
+
+
+@pytest.mark.req("CAPC-ACCT-116", "CAPC-ACCT-131", "CAPC-ACCT-132")
+@pytest.mark.parametrize("simulated", [False, True])
+@pytest.mark.parametrize(
+    ("name", "claim"),
+    [("joint_cost", Fraction(1, 10**6)), ("argmax_cost", Fraction(1, 10**6)), ("argmax_queries", 10**6)],
+)
+def test_neither_a_run_nor_a_simulation_begins_on_a_claim_that_does_not_hold(
+    name: str, claim: Fraction | int, simulated: bool
+) -> None:
+    policy = replace(make_policy(mechanism=NoiseName.ROUNDED_GAUSSIAN), **_FALSE[name], **{name: claim})
+    parameters = make_parameters(policy=policy)
+    account = Account(policy, parameters.widths.grid_bits, Fraction(1))
+    # Above 4096 labels are certified by their noised counts alone, and the message says so.
+    with pytest.raises(InputError, match=rf"^({name}|queries) = "):
+        if simulated:
+            open_simulation(parameters, [], account, (0, 1), seed=0)
+        else:
+            open_collaboration(parameters, [], account)
+    assert account.events == ()
+
+
+@pytest.mark.req("CAPC-ACCT-132")
+@pytest.mark.parametrize("claim", [{}, {"argmax_queries": 2}])
+def test_no_simulation_begins_on_a_budget_that_is_too_large(claim: dict[str, Any]) -> None:
+    policy = replace(make_policy(Fraction(400), mechanism=NoiseName.ROUNDED_GAUSSIAN), **claim)
+    parameters = make_parameters(policy=policy)
+    account = Account(policy, parameters.widths.grid_bits, Fraction(100))
+    with pytest.raises(InputError, match=r"^budget = 100 .* the policy (promises 10|speaks of 2)"):
+        open_simulation(parameters, [], account, (0, 1), seed=0)
 
 
 @pytest.mark.req("CAPC-RUN-052")

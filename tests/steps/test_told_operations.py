@@ -230,6 +230,26 @@ def test_vote_shares_are_read_party_by_party() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.req("CAPC-AGG-004")
+def test_who_is_not_in_the_session_adds_nothing() -> None:
+    run = driver(make_parameters())
+    run.set_up()
+    width, found = make_parameters().widths.vote_bits, []
+    for senders in ((ONE, TWO), (ONE, TWO, answering_party(3)), (answering_party(3), TWO, ONE)):
+        _, state = privacy_guardian_open_query(run.guardian.renewed())
+        messages = {
+            party: Channel(run.session.tag, party, PRIVACY_GUARDIAN).seal(
+                MessageType.VOTE_SHARES, VoteShares((party.index,) * 3, width).to_bytes(), 1
+            )
+            for party in senders
+        }
+        votes = privacy_guardian_aggregate(state, messages)
+        found.append((votes.total, votes.inputs_digest))
+    assert found[0][0] == (3, 3, 3)
+    assert found == found[:1] * 3
+
+
+@pytest.mark.slow
 @pytest.mark.req("CAPC-ERR-003")
 def test_a_receipt_comes_before_the_message() -> None:
     run = driver(make_parameters())

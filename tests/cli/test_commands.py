@@ -67,7 +67,7 @@ def test_a_run_prints_its_tables_and_writes_its_report(
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-RUN-006")
+@pytest.mark.req("CAPC-RUN-006", "CAPC-ACCT-005")
 def test_the_table_calls_only_the_enforced_budget_a_guarantee(
     stand_in: Callable[..., Opener], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.req("CAPC-ACCT-005")
 def test_show_tells_terms_charges_and_what_is_left(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = answer(capsys, "show", str(file))
     assert document["terms"]["sigma"] == "2"
@@ -60,6 +61,7 @@ def test_show_tells_terms_charges_and_what_is_left(file: Path, capsys: pytest.Ca
     # One log, every figure: its own reading is among them, and the smaller adjacency is cheaper.
     readings = document["readings"]
     assert set(readings) == {f"{a}, {m}" for a in ("replace_one", "null_vote") for m in METHODS}
+    assert all("not a guarantee" in told for told in readings.values())
     assert readings["replace_one, gaussian_dp"].split()[2] == document["realised"].split()[2]
     for method in METHODS:
         figures = [float(readings[f"{a}, {method}"].split()[2]) for a in ("null_vote", "replace_one")]

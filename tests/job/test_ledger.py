@@ -227,6 +227,7 @@ def test_answering_parties_ask_for_the_charges_of_each_batch(
 
 
 @pytest.mark.slow
+@pytest.mark.req("CAPC-LEDG-024")
 def test_a_refusal_before_the_first_query_tells_of_the_ledger(tmp_path: Path) -> None:
     def refuse(*_: object) -> Labeller:
         raise InputError("a model is not admitted")

@@ -85,7 +85,7 @@ def test_exactly_half_of_the_votes_is_not_more_than_half() -> None:
     assert [voting.release([1, 2], [draw]) for draw in (-9, -8, -7)] == [0, 0, 1]
 
 
-@pytest.mark.req("CAPC-RUN-040")
+@pytest.mark.req("CAPC-RUN-040", "CAPC-ACCT-109")
 @given(votings())
 def test_no_ballot_moves_counts_farther_than_is_charged(voting: SetVoting) -> None:
     """All pairs of ballots, in votes; the bound is met by some pair but where ballots are rounded down."""
@@ -104,7 +104,7 @@ def test_no_ballot_moves_counts_farther_than_is_charged(voting: SetVoting) -> No
     assert max(distance(one, none) for one in ballots) <= sensitivity_of(voting, Adjacency.NULL_VOTE).squared
 
 
-@pytest.mark.req("CAPC-RUN-040")
+@pytest.mark.req("CAPC-RUN-040", "CAPC-ACCT-109")
 @pytest.mark.parametrize(("rule", "squared"), [("binary", 4), ("tau", 3), ("powerset", 2)])
 @pytest.mark.parametrize("adjacency", ["replace_one", "null_vote"])
 def test_a_query_costs_what_its_rule_moves(rule: str, squared: int, adjacency: str) -> None:
@@ -121,7 +121,7 @@ def test_a_query_costs_what_its_rule_moves(rule: str, squared: int, adjacency: s
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-RUN-039", "CAPC-RUN-040", "CAPC-RUN-043")
+@pytest.mark.req("CAPC-RUN-039", "CAPC-RUN-040", "CAPC-RUN-043", "CAPC-ACCT-109")
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("partition", ["iid", "missing"])
 def test_the_job_releases_and_charges_by_the_rule(rule: str, partition: str) -> None:

@@ -92,7 +92,7 @@ def test_the_schema_refuses_another_shape(job: Job, damage: Callable[[Any], obje
         validate(report)
 
 
-@pytest.mark.req("CAPC-RUN-006")
+@pytest.mark.req("CAPC-RUN-006", "CAPC-ACCT-005")
 def test_only_the_enforced_budget_is_called_a_guarantee(job: Job) -> None:
     """The enforced epsilon is the one that was asked for; what was spent says that it is no guarantee."""
     privacy: Any = document(job.state)["privacy"]

@@ -143,7 +143,7 @@ class Recording(Account):
         super()._write(entry, message)
 
 
-@pytest.mark.req("CAPC-MPC-042", "CAPC-ACCT-007", "CAPC-REL-004")
+@pytest.mark.req("CAPC-MPC-042", "CAPC-ACCT-001", "CAPC-ACCT-007", "CAPC-LEDG-005", "CAPC-LEDG-006", "CAPC-REL-004")
 def test_every_query_is_charged_and_written_down_before_its_noise_is_entered(monkeypatch) -> None:
     parameters, order = make_parameters(), []
     account = Recording(parameters, written=lambda entry: order.append(type(entry).__name__))
@@ -221,6 +221,7 @@ class Broken(ClearEngine):
         return ([self.outcome] * len(outcomes) if self.outcome is not None else outcomes), cost
 
 
+@pytest.mark.req("CAPC-ACCT-007")
 def test_what_no_honest_run_gives_is_refused() -> None:
     parameters = make_parameters()
     for vote in (-1, 2**parameters.widths.vote_bits):
@@ -238,6 +239,7 @@ def test_nothing_is_made_ahead_for_an_outside_engine() -> None:
         open_engine(make_parameters(), ClearEngine()).prepare(1)
 
 
+@pytest.mark.req("CAPC-ACCT-006")
 def test_a_receipt_for_other_shares_draws_no_noise() -> None:
     parameters = make_parameters(policy=make_policy())
     account = make_account(parameters)

@@ -140,6 +140,7 @@ def test_even_cuts_have_the_shortest_length_for_every_number_of_pieces(total: in
     assert steps(total) == sorted({-(-total // pieces) for pieces in range(1, total + 1)}, reverse=True)
 
 
+@pytest.mark.req("CAPC-BATCH-003")
 @pytest.mark.parametrize("name", ["conservative", "default"])
 @pytest.mark.parametrize("count", [1, 16, 64])
 @pytest.mark.parametrize(

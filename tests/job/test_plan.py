@@ -18,6 +18,7 @@ from capc.job.collaboration import open_collaboration
 from capc.job.config import resolve
 from capc.job.plan import prepare
 from capc.job.simulation import open_simulation
+from capc.job.state import Labeller
 from capc.privacy.account import Account
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.policies import with_sigma
@@ -166,12 +167,15 @@ def test_neither_a_run_nor_a_simulation_begins_on_a_claim_that_does_not_hold(
     policy = replace(make_policy(mechanism=NoiseName.ROUNDED_GAUSSIAN), **_FALSE[name], **{name: claim})
     parameters = make_parameters(policy=policy)
     account = Account(policy, parameters.widths.grid_bits, Fraction(1))
+
+    def begin() -> Labeller:
+        if simulated:
+            return open_simulation(parameters, [], account, (0, 1), seed=0)
+        return open_collaboration(parameters, [], account)
+
     # Above 4096 labels are certified by their noised counts alone, and the message says so.
     with pytest.raises(InputError, match=rf"^({name}|queries) = "):
-        if simulated:
-            open_simulation(parameters, [], account, (0, 1), seed=0)
-        else:
-            open_collaboration(parameters, [], account)
+        begin()
     assert account.events == ()
 
 

@@ -162,7 +162,7 @@ _FALSE: dict[str, dict[str, Any]] = {
     [("joint_cost", Fraction(1, 10**6)), ("argmax_cost", Fraction(1, 10**6)), ("argmax_queries", 10**6)],
 )
 def test_neither_a_run_nor_a_simulation_begins_on_a_claim_that_does_not_hold(
-    name: str, claim: Fraction | int, simulated: bool
+    name: str, claim: Any, simulated: bool
 ) -> None:
     policy = replace(make_policy(mechanism=NoiseName.ROUNDED_GAUSSIAN), **_FALSE[name], **{name: claim})
     parameters = make_parameters(policy=policy)

@@ -126,7 +126,7 @@ def test_the_masked_vote_shares_are_uniform_for_whoever_lacks_the_pads(target: s
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-MPC-001", kind="enumeration")
+@pytest.mark.req("CAPC-MPC-001", "CAPC-ARG-002", "CAPC-ARG-004", kind="enumeration")
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_argmax_for_every_input_of_small_widths(target: str) -> None:
     """All words and halves of both parties that stand for admitted logits, ties with every halves among them."""

@@ -130,7 +130,7 @@ def changed(folder: Path, changes: dict[str, str], program: str = "argmax") -> P
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-MPC-007")
+@pytest.mark.req("CAPC-MPC-007", "CAPC-ARG-002")
 @pytest.mark.parametrize("changes", [{}, COMPARED_WITH_THE_LOWEST_BIT, HALVES_FORGOTTEN], ids=["", "lowest", "none"])
 def test_a_tie_goes_to_the_lowest_index_whatever_the_lowest_bits_are(changes: dict[str, str], tmp_path: Path) -> None:
     """A program that compares before it drops them, or drops them too early, is found."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pytest
 
-from capc.foundation.randomness import Seed, XofSource
+from capc.foundation.randomness import BytesSource, Seed, XofSource
 from capc.two_party.garbling.transfers import base_ot as ot
 from capc.two_party.garbling.transfers.ot_messages import BaseOtChoice, BaseOtOffer
 from support import oracles
@@ -37,6 +37,14 @@ def test_chosen_seed_is_exactly_one_of_the_pair_by_deltas_bit(number: int) -> No
         bit = chosen_seeds.delta >> position & 1
         assert chosen == pair[bit]
         assert chosen != pair[1 - bit]
+
+
+@pytest.mark.req("CAPC-NAME-008")
+@pytest.mark.parametrize("first", [bytes(range(16)), b"\xfe" + b"\xff" * 15, bytes(16), b"\x01" + bytes(14) + b"\x80"])
+def test_delta_is_the_first_128_bits_of_its_stream_with_the_lowest_set(first: bytes) -> None:
+    _, offer = ot.base_ot_offer(BytesSource(bytes([7]) * 64))
+    chosen_seeds, _ = ot.base_ot_choose(offer, CONTEXT, BytesSource(first + bytes([7]) * 64 * 128))
+    assert chosen_seeds.delta == int.from_bytes(first, "little") | 1
 
 
 def test_all_seeds_differ_and_so_do_deltas() -> None:

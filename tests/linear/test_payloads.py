@@ -19,10 +19,10 @@ KINDS = ["public key", "request", "response"]
 class Peer:
     """One payload of each kind, and the function that reads it."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self.prepared = setting.prepare_dense(setting.weights(SHAPE, "weights", 12))
-        request = setting.scheme.encrypt(setting.secret_key, SHAPE, [setting.elements(SHAPE.inputs, "vector")])
+    def __init__(self, setting: Setting, shape: Dense = SHAPE, weight_bits: int = 12) -> None:
+        self.setting, self.shape = setting, shape
+        self.prepared = setting.prepare_dense(setting.weights(shape, "weights", weight_bits))
+        request = setting.scheme.encrypt(setting.secret_key, shape, [setting.elements(shape.inputs, "vector")])
         self.payloads = {
             "public key": setting.public_payload,
             "request": request,
@@ -44,7 +44,7 @@ class Peer:
             return self.setting.scheme.read_public_key(payload, BINDING)
         if kind == "request":
             return self.evaluate(payload)
-        return self.setting.scheme.decrypt(self.setting.secret_key, SHAPE, 1, payload)
+        return self.setting.scheme.decrypt(self.setting.secret_key, self.shape, 1, payload)
 
     def refused(self, kind: str, payload: bytes) -> ErrorCode:
         with pytest.raises(InvalidPayloadError) as caught:
@@ -55,6 +55,12 @@ class Peer:
 @pytest.fixture(scope="module", params=["default", "toy"])
 def peer(request: pytest.FixtureRequest) -> Peer:
     return Peer(altered(request.param))
+
+
+@pytest.fixture(scope="module")
+def three() -> Peer:
+    """Whose request has three ciphertexts."""
+    return Peer(altered("toy"), Dense(4097, 1), 2)
 
 
 @pytest.fixture
@@ -167,14 +173,24 @@ def test_flipped_bytes_are_admitted_or_refused_by_code(peer: Peer, data: st.Data
 
 @pytest.mark.req("CAPC-HE-005")
 @pytest.mark.usefixtures("sealed_off")
-def test_a_request_with_one_seed_twice_is_refused() -> None:
-    setting, shape = altered("toy"), Dense(4097, 1)
-    request = setting.scheme.encrypt(setting.secret_key, shape, [[1] * shape.inputs])
-    half = len(request) // 2
-    prepared = setting.prepare_dense(((1,) * shape.inputs,))
-    with pytest.raises(InvalidPayloadError) as caught:
-        setting.scheme.evaluate(setting.public_key, prepared, request[:half] * 2, 1, setting.source("response"))
+@pytest.mark.parametrize("other", [1, 2])
+def test_a_request_with_one_seed_twice_is_refused(three: Peer, other: int) -> None:
+    sent = three.payloads["request"]
+    size = len(sent) // 3
+    ciphertexts = [sent[start : start + size] for start in range(0, 3 * size, size)]
+    ciphertexts[other] = ciphertexts[0]
+    with pytest.raises(InvalidPayloadError, match="one seed occurs twice") as caught:
+        three.read("request", b"".join(ciphertexts))
     assert caught.value.code is ErrorCode.VALUE_OUT_OF_RANGE
+
+
+@pytest.mark.req("CAPC-HE-005", "CAPC-HE-019")
+@pytest.mark.usefixtures("sealed_off")
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_every_ciphertext_of_a_request_is_looked_at_before_the_first_is_read(three: Peer, number: int) -> None:
+    sent = three.payloads["request"]
+    start = number * len(sent) // 3
+    assert three.refused("request", sent[:start] + b"\xff" * 7 + sent[start + 7 :]) is ErrorCode.VALUE_OUT_OF_RANGE
 
 
 @pytest.mark.parametrize(("name", "degree"), [("default", 4096), ("conservative", 8192)])

@@ -14,6 +14,7 @@ from capc.session.channel import Channel
 from capc.session.envelope import HEADER, Envelope, MessageType
 from support.header import HEADER_BYTES, OFFSETS, field, with_field
 from support.refusals import refused
+from support.sections import rows_after, section
 
 TAG = bytes(range(100, 132))
 STEP = "answering_party_garble_layer"
@@ -33,7 +34,7 @@ def envelopes(draw: st.DrawFn) -> Envelope:
     )
 
 
-@pytest.mark.req("CAPC-WIRE-001")
+@pytest.mark.req("CAPC-WIRE-001", "CAPC-NAME-005")
 @given(envelopes(), st.binary(max_size=50))
 def test_header_has_the_specified_layout(envelope: Envelope, payload: bytes) -> None:
     message = envelope.seal(payload)
@@ -48,6 +49,7 @@ def test_header_has_the_specified_layout(envelope: Envelope, payload: bytes) -> 
     assert envelope.open(message, len(payload)) == payload
 
 
+@pytest.mark.req("CAPC-NAME-005")
 def test_message_types_have_the_specified_numbers() -> None:
     names = "hello mask_key he_public_key base_ot_offer base_ot_choice ot_trees ot_extension linear_request "
     names += "linear_response choice_bits garbled_circuits vote_shares answered_label masked_value input_labels "
@@ -55,6 +57,15 @@ def test_message_types_have_the_specified_numbers() -> None:
     assert [entry.name.lower() for entry in MessageType] == names.split()
     assert [entry.value for entry in MessageType] == list(range(1, 17))
     assert HEADER.size == HEADER_BYTES == 44
+
+
+@pytest.mark.req("CAPC-NAME-005")
+def test_sealed_messages_begin_with_the_number_in_the_table() -> None:
+    rows = rows_after(section("11-names.md"), "messages")
+    assert len(rows) == len(MessageType)
+    for number, name, *_ in rows:
+        sealed = Channel(TAG, QUERYING_PARTY, PRIVACY_GUARDIAN).seal(MessageType[name.upper()], b"x", 3, 4)
+        assert sealed[0] == int(number)
 
 
 FIELD_CODES = {

@@ -72,6 +72,13 @@ def test_a_role_without_inputs_needs_no_columns(tmp_path: Path) -> None:
         run_party(STEP, 0, [{**OWN[0], **OWN[1]}], "replicated-ring", deployment, **own)
 
 
+@pytest.mark.req("CAPC-MPC-005")
+@pytest.mark.parametrize("protocol", ["replicated-ring", "shamir", "malicious-rep-bin"])
+def test_a_party_refuses_a_weaker_protocol_that_nobody_declared(protocol: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"{protocol} assumes an honest majority"):
+        run_party(STEP, 0, [OWN[0]], protocol, Deployment(("h:1", "h:2", "h:3"), tmp_path))
+
+
 @pytest.mark.parametrize(("party", "addresses"), [(0, 1), (2, 2), (-1, 2)])
 def test_addresses_that_do_not_fit_are_refused(party: int, addresses: int, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"party {party} and {addresses} addresses for a run of 2 parties"):

@@ -20,6 +20,12 @@ HONEST = [name for name, row in PROTOCOLS.items() if row.model is Model.HONEST_M
 
 
 @pytest.mark.req("CAPC-MPC-005")
+def test_these_protocols_want_an_honest_majority_and_no_others() -> None:
+    weaker = "replicated-ring malicious-rep-ring rep4-ring shamir malicious-shamir replicated-bin malicious-rep-bin"
+    assert set(HONEST) == set(weaker.split())
+
+
+@pytest.mark.req("CAPC-MPC-005")
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_majority_is_refused_unless_declared(name: str) -> None:
     with pytest.raises(InputError, match="honest_majority"):

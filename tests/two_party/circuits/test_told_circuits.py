@@ -20,6 +20,7 @@ from capc.two_party.circuits.release import confident_release_circuit, release_c
 from capc.two_party.circuits.relu import leaky_relu_circuit, relu_circuit
 from capc.two_party.circuits.vote_rounds import final_circuit, signs_circuit
 from capc.two_party.garbling.payload import GarbledChunk, GarbledCircuits
+from capc_verify.vectors.operations.circuits import circuit_digest
 from capc_verify.vectors.operations.worked.gates import SMALLEST
 from support.sections import part_after, section
 from two_party.circuits import told_circuits as told
@@ -102,6 +103,12 @@ def test_gates_stages_and_texts(
     assert (made.bits, *made.words) == (circuit.input_bits, circuit.garbler_words, circuit.evaluator_words)
     assert told.stages(made) == [(list(stage.ands), list(stage.free)) for stage in circuit.stages]
     assert told.bristol(made, circuit.sharing.word_bits if circuit.sharing else None) == to_bristol(circuit)
+
+
+@pytest.mark.req("CAPC-ARG-019")
+@pytest.mark.parametrize(("make", "tell", "sizes"), EVERY)
+def test_digests(make: Callable[..., Circuit], tell: Callable[..., Told], sizes: tuple[int, ...]) -> None:
+    assert circuit_digest(make(*sizes)).hex() == told.digest(tell(*sizes))
 
 
 def _described() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

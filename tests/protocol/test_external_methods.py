@@ -239,7 +239,7 @@ def test_nothing_is_made_ahead_for_an_outside_engine() -> None:
         open_engine(make_parameters(), ClearEngine()).prepare(1)
 
 
-@pytest.mark.req("CAPC-ACCT-006")
+@pytest.mark.req("CAPC-ACCT-006", "CAPC-REL-004")
 def test_a_receipt_for_other_shares_draws_no_noise() -> None:
     parameters = make_parameters(policy=make_policy())
     account = make_account(parameters)

@@ -44,7 +44,7 @@ def test_values_after_an_activation_have_no_error() -> None:
     assert Architecture((relu, sums, twice, vote)).responses_added == (1, 1, 3, 5)
 
 
-@pytest.mark.req("CAPC-HE-017")
+@pytest.mark.req("CAPC-HE-017", "CAPC-ROLE-024")
 @pytest.mark.parametrize("variant", VoteVariant)
 def test_a_session_is_refused_exactly_if_the_guard_bits_have_no_room_for_its_sums(variant: VoteVariant) -> None:
     # 3 of 63 a response: 21 fit a tournament, 10 the differences of the other variants.
@@ -52,6 +52,17 @@ def test_a_session_is_refused_exactly_if_the_guard_bits_have_no_room_for_its_sum
     session_of(skipping(most), variant)
     with pytest.raises(ParameterError, match=rf"^layer {most} of the model of .* have room for 21: give layers whose"):
         session_of(skipping(most + 1), variant)
+
+
+@pytest.mark.req("CAPC-HE-017", "CAPC-ROLE-024")
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_errors_of_every_party_count(number: int) -> None:
+    parameters = make_parameters(ParameterSet.named("conservative"), num_classes=3, num_features=3)
+    models = [skipping(21)] * 3
+    make_session(parameters, models)
+    models[number - 1] = skipping(22)
+    with pytest.raises(ParameterError, match=f"layer 21 of the model of answering_party_{number}"):
+        make_session(parameters, models)
 
 
 @pytest.mark.req("CAPC-HE-017")

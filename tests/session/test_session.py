@@ -31,7 +31,7 @@ from support.sessions import DIFFERENCES, PARAMETERS, SESSION
 QP, AP1, AP2, PG = SESSION.participants
 
 
-@pytest.mark.req("CAPC-ROLE-003")
+@pytest.mark.req("CAPC-ROLE-003", "CAPC-ROLE-024")
 @pytest.mark.parametrize(
     ("participants", "message"),
     [
@@ -90,6 +90,7 @@ def test_sessions_with_any_number_of_answering_parties(count: int) -> None:
             session.architecture(party)
 
 
+@pytest.mark.req("CAPC-ROLE-024")
 def test_largest_models_and_sets_are_admitted() -> None:
     make_session(PARAMETERS, [(2, *[1] * 254, 3)])
     wide = make_parameters(make_widths(vote_bits=20), confident_policy())
@@ -98,6 +99,7 @@ def test_largest_models_and_sets_are_admitted() -> None:
         make_session(wide, [(2, 3)] * 4097)
 
 
+@pytest.mark.req("CAPC-ROLE-024")
 @pytest.mark.parametrize("length", [0, 31, 33])
 def test_session_ids_have_32_bytes(length: int) -> None:
     with pytest.raises(ParameterError, match=f"a session id of {length} bytes: it has 32"):

@@ -99,6 +99,8 @@ BROKEN_SESSIONS: dict[str, dict[str, Any]] = {
     "session id": {"session_id": "00" * 31},
     "no architecture": {"participants__1__architecture": None},
     "a guardian's": {"participants__3__architecture": DOCUMENT["participants"][1]["architecture"]},
+    "a short identity": {"participants__1__identity": "05" * 31},
+    "nobody": {"participants": [DOCUMENT["participants"][0], DOCUMENT["participants"][-1]]},
     "an identity twice": {"participants__1__identity": "01" * 32},
     "other features": {"participants__1__architecture__0__operator__inputs": 15},
     "other classes": {"participants__1__architecture__1__operator__outputs": 4},

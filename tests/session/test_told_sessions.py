@@ -370,7 +370,7 @@ def test_the_limit_of_a_batch(sizes: tuple[tuple[int, ...], ...]) -> None:
         session.check_batch(most + 1)
 
 
-@pytest.mark.req("CAPC-PARAM-054")
+@pytest.mark.req("CAPC-PARAM-054", "CAPC-ROLE-024")
 def test_the_limits_of_layers() -> None:
     stages = [StageShape(Dense(2, 2), number, Activation.RELU) for number in range(254)]
     whole = Architecture((*stages, StageShape(Dense(2, 3), 254, Activation.VOTE)))

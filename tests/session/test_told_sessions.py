@@ -322,7 +322,7 @@ def test_bits_that_layers_need() -> None:
         model.check_ranges(max(needed) - 1)
 
 
-@pytest.mark.req("CAPC-PARAM-030", "CAPC-PARAM-053")
+@pytest.mark.req("CAPC-PARAM-030", "CAPC-PARAM-053", "CAPC-ARG-004")
 @given(weights=st.lists(st.integers(-(2**9), 2**9), min_size=3, max_size=3), bias=st.integers(-(2**9), 2**9))
 def test_a_bound_of_the_quarter_of_the_ring_is_refused(weights: list[int], bias: int) -> None:
     """Also where no features give it: the bound decides, and cancels nothing."""

@@ -20,7 +20,7 @@ from capc_mpc.spdz.ports import free_ports, held_ports
 from capc_mpc.spdz.processes import Limits
 from capc_mpc.spdz.running import run
 from support.mpc import ARGMAX_CASE as CASE
-from support.mpc import HONEST_PARTY, machine, needs_mp_spdz
+from support.mpc import COMPILER, HONEST_PARTY, machine, needs_mp_spdz
 
 STEP = steps.argmax(2, 8, 4, 1)
 """Logits 10 and 2: class 0 wins, and the querying party's shares are -2 and 0 mod 16."""
@@ -91,6 +91,14 @@ time.sleep(600)
 
 @pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-006")
+def test_a_compiler_that_hangs_is_stopped(tmp_path: Path, cache: Path) -> None:
+    hanging = machine(tmp_path, HONEST_PARTY, "import time\ntime.sleep(20)\n" + COMPILER)
+    with pytest.raises(MpcError, match="compiling argmax took more than 1 s"):
+        run(STEP, [CASE], "semi2k", machine=hanging, cache=cache, limits=Limits(seconds=1))
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-MPC-006")
 def test_what_hangs_is_stopped_with_everything_that_it_started(tmp_path: Path, cache: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
@@ -148,6 +156,7 @@ def _is_running(process: int) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.req("CAPC-MPC-006")
 def test_memory_is_limited(tmp_path: Path, cache: Path) -> None:
     party = "x = bytearray(3 << 30)\n"
     with pytest.raises(MpcError, match="MemoryError"):
@@ -229,6 +238,22 @@ def test_ports_of_a_run_are_passed_by_until_it_has_ended() -> None:
 def test_inputs_that_do_not_fit_are_refused(tmp_path: Path, cases: list, message: str) -> None:
     with pytest.raises(InputError, match=message):
         run(STEP, cases, "semi2k", machine=machine(tmp_path, HONEST_PARTY))
+
+
+TELLING_PARTY = """
+import glob, sys
+print('fatal error', *[open(file).read() for file in glob.glob('Player-Data/Input-P*')])
+sys.exit('fatal error: gone')
+"""
+
+
+@pytest.mark.req("CAPC-MPC-006")
+def test_a_failure_quotes_nothing_that_a_party_printed(tmp_path: Path, cache: Path) -> None:
+    case = {**CASE, (0, "masks"): [201, 203], (1, "logit_shares"): [205, 207]}
+    with pytest.raises(MpcError, match="fatal error: gone") as caught:
+        run(STEP, [case], "semi2k", machine=machine(tmp_path, TELLING_PARTY), cache=cache)
+    shown = f"{caught.value} {caught.value!r} {caught.value.lines}"
+    assert not any(number in shown for number in ("201", "203", "205", "207"))
 
 
 def test_no_input_is_shown_in_an_error_or_a_repr(tmp_path: Path, cache: Path) -> None:

@@ -221,7 +221,7 @@ class Broken(ClearEngine):
         return ([self.outcome] * len(outcomes) if self.outcome is not None else outcomes), cost
 
 
-@pytest.mark.req("CAPC-ACCT-007")
+@pytest.mark.req("CAPC-ACCT-007", "CAPC-REL-008")
 def test_what_no_honest_run_gives_is_refused() -> None:
     parameters = make_parameters()
     for vote in (-1, 2**parameters.widths.vote_bits):

@@ -193,6 +193,56 @@ def test_everything_is_spent_by_a_good_message_only(scheme: TwoPartyScheme, offl
         finish(payload)
 
 
+def wrongs(payload: bytes, circuit: Circuit) -> dict[bytes, ErrorCode]:
+    """The last byte has room: above a ring of 4 bits, or above one instance's decoding bit."""
+    above = ErrorCode.VALUE_OUT_OF_RANGE if circuit.sharing else ErrorCode.NON_CANONICAL
+    return {
+        payload[:-1]: ErrorCode.MALFORMED_LENGTH,
+        payload + b"\0": ErrorCode.MALFORMED_LENGTH,
+        payload[:-1] + bytes([payload[-1] | 0x80]): above,
+    }
+
+
+PADDED = pytest.mark.parametrize("circuit", [relu_circuit(3, 1), release_circuit(2, 3)], ids=["shared", "opened"])
+
+
+@pytest.mark.req("CAPC-WIRE-003", "CAPC-WIRE-004")
+@PADDED
+@pytest.mark.parametrize("engine", ENGINES)
+def test_lengths_rings_and_padding_of_circuits_are_looked_at(engine: Engine, circuit: Circuit) -> None:
+    scheme = engine(2)
+    ours, garblers = transfers(scheme, circuit.evaluator_inputs, 1)
+    chosen, bits = scheme.choose(ours, circuit, [[5] * circuit.evaluator_words])
+    _, payload = scheme.garble(garblers, circuit, [[3] * circuit.garbler_words], bits, stream(0, ""))
+    for wrong, code in wrongs(payload, circuit).items():
+        with refused(code):
+            scheme.evaluate(chosen, wrong)
+    scheme.evaluate(chosen, payload)
+
+
+@pytest.mark.req("CAPC-WIRE-003", "CAPC-WIRE-004")
+@PADDED
+@pytest.mark.parametrize("engine", ENGINES)
+def test_circuits_garbled_ahead_are_looked_at_when_they_are_kept(engine: Engine, circuit: Circuit) -> None:
+    """And again when labels come, whose length counts too."""
+    scheme = engine(2)
+    ours, garblers = transfers(scheme, circuit.evaluator_inputs, 1)
+    chosen, bits = scheme.choose(ours, circuit, [[5] * circuit.evaluator_words])
+    kept, payload = scheme.garble_offline(garblers, circuit, 1, bits, stream(0, ""))
+    labels = scheme.activate(kept, [[3] * circuit.garbler_words])
+    for wrong, code in wrongs(payload, circuit).items():
+        with refused(code):
+            scheme.check_offline(chosen, wrong)
+        with refused(code):
+            scheme.evaluate_online(chosen, wrong, labels)
+    for short in (labels[:-1], labels + b"\0", b""):
+        with refused(ErrorCode.MALFORMED_LENGTH):
+            scheme.evaluate_online(chosen, payload, short)
+    scheme.check_offline(chosen, payload)
+    scheme.evaluate_online(chosen, payload, labels)
+
+
+@pytest.mark.req("CAPC-REL-008")
 @SCHEMES
 def test_a_check_that_refuses_outputs_spends_nothing(scheme: TwoPartyScheme) -> None:
     circuit = release_circuit(3, 5)

@@ -42,7 +42,7 @@ def test_transposition(words: int, number: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-OT-003", "CAPC-OT-004")
+@pytest.mark.req("CAPC-OT-003", "CAPC-OT-004", "CAPC-OT-005")
 @given(st.integers(0, 1500), st.integers(0, (1 << 64) - 1))
 def test_extension_is_the_readable_one(transfers: int, nonce: int) -> None:
     check_extension(transfers, nonce)
@@ -78,6 +78,7 @@ def test_packing(bits: list[int]) -> None:
         unpack(data + b"\0", len(bits))
 
 
+@pytest.mark.req("CAPC-WIRE-004")
 def test_padding_of_any_row_is_refused() -> None:
     rows = np.zeros((3, 2), np.uint8)
     assert unpack_rows(rows.reshape(-1), 3, 9).tolist() == [[0] * 9] * 3
@@ -124,6 +125,7 @@ def test_inputs_that_do_not_fit_are_refused_unseen(inputs: list[list[int]]) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.req("CAPC-WIRE-004")
 @given(st.integers(1, 64), st.integers(1, 3), st.integers(1, 20), st.data())
 def test_projection_rows(width: int, words: int, lanes: int, data: st.DataObject) -> None:
     word_bits = data.draw(st.integers(1, width))

@@ -42,6 +42,7 @@ def inputs(circuit: Circuit, instances: int = 3) -> list[list[int]]:
 
 
 @pytest.mark.slow
+@pytest.mark.req("CAPC-WIRE-003", "CAPC-WIRE-007")
 @BOTH
 @given(st.data())
 def test_a_malformed_payload_has_the_code_of_the_readable_engine(circuit: Circuit, data: st.DataObject) -> None:

@@ -19,7 +19,10 @@ from support.sizes import examples
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-GC-001", "CAPC-GC-002", "CAPC-GC-009", "CAPC-OT-001")
+@pytest.mark.req(
+    *("CAPC-GC-001", "CAPC-GC-002", "CAPC-GC-006", "CAPC-GC-007", "CAPC-GC-009", "CAPC-GC-010"),
+    *("CAPC-OT-001", "CAPC-ARG-021"),
+)
 @settings(max_examples=examples(ordinary=30, nightly=600))
 @given(computations(), st.booleans())
 def test_random_circuits(job: Computation, offline: bool) -> None:
@@ -27,6 +30,7 @@ def test_random_circuits(job: Computation, offline: bool) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.req("CAPC-GC-006", "CAPC-GC-007", "CAPC-GC-009", "CAPC-GC-010", "CAPC-ARG-021")
 @pytest.mark.parametrize("offline", [False, True], ids=["at once", "offline"])
 @pytest.mark.parametrize(
     ("circuit", "instances", "chunk"),

@@ -18,7 +18,7 @@ def check(job: Votes) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-ROUND-005")
+@pytest.mark.req("CAPC-ROUND-005", "CAPC-GC-009")
 @settings(max_examples=examples(ordinary=20, nightly=400))
 @given(votes())
 def test_any_votes(job: Votes) -> None:
@@ -26,7 +26,7 @@ def test_any_votes(job: Votes) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-ROUND-005")
+@pytest.mark.req("CAPC-ROUND-005", "CAPC-GC-009")
 @pytest.mark.parametrize(("classes", "bits", "chunk"), [(10, 37, 2), (10, 32, 256), (2, 37, 1), (33, 7, 2)])
 def test_protocol_sizes(classes: int, bits: int, chunk: int) -> None:
     check(Votes.uniform(classes, bits, 16, 3, chunk))

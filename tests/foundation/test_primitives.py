@@ -32,6 +32,7 @@ def test_group_operations_are_those_of_the_curve(a: int, b: int) -> None:
     assert primitives.read_point(p) == p
 
 
+@pytest.mark.req("CAPC-NAME-007")
 @given(st.binary(min_size=64, max_size=64))
 def test_a_scalar_is_64_bytes_modulo_the_order(data: bytes) -> None:
     expected = int.from_bytes(data, "little") % oracles.L

@@ -18,6 +18,7 @@ from capc.linear.ideal import IdealLinear
 from capc.protocol.collaboration import Collaboration
 from capc.steps.suite import reference_suite
 from capc_spec.registry import entries
+from capc_verify.vectors.text import labels
 from support.builders import constant_model, make_account, make_parameters, make_session
 from support.sections import rows_after, section
 
@@ -75,6 +76,12 @@ def test_labels_and_streams_are_those_of_the_words() -> None:
 
 
 @pytest.mark.req("CAPC-NAME-010")
+@pytest.mark.parametrize("step", sorted(entries("steps")))
+def test_code_makes_the_labels_of_the_words(step: str) -> None:
+    assert labels.example_label(step) == example(step)
+
+
+@pytest.mark.req("CAPC-NAME-010")
 def test_the_label_in_full_is_the_sum_of_its_parts() -> None:
     listing = TEXT[TEXT.index("<!-- generated: one_label -->") :].split("```")[1]
     pieces = [line.split("  ")[0].strip() for line in listing.splitlines()[1:]]
@@ -96,8 +103,9 @@ def test_scalars_and_delta_follow_from_streams() -> None:
 
 @pytest.mark.req("CAPC-NAME-007")
 def test_a_scalar_of_zero_is_drawn_again() -> None:
-    zeros = u(512, 3 * ORDER)
-    assert primitives.random_scalar(BytesSource(zeros + u(512, ORDER + 9))) == u(256, 9)
+    """All 64 bytes of each draw count."""
+    zero, nine = u(512, ORDER * (2**250 + 777)), u(512, ORDER * (2**250 + 12345) + 9)
+    assert primitives.random_scalar(BytesSource(zero + zero + nine)) == u(256, 9)
 
 
 def seed_of(operation: dict[str, Any]) -> bytes:

@@ -254,7 +254,7 @@ def peak_of(message: bytes) -> tuple[int, ErrorCode]:
     raise AssertionError("accepted")
 
 
-@pytest.mark.req("CAPC-ROLE-017")
+@pytest.mark.req("CAPC-ROLE-017", "CAPC-WIRE-010")
 @pytest.mark.parametrize("name", FILLERS)
 def test_a_hello_above_the_limit_is_refused_unread(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it holds: 32 MB cost no more memory than one byte too many, and nothing is parsed."""

@@ -122,3 +122,33 @@ def test_what_is_no_json_is_non_canonical(payload: bytes) -> None:
     with pytest.raises(ProtocolError) as refusal:
         check_hello(session, SENDER, RECEIVER, hello(session, SENDER, RECEIVER)[:44] + payload)
     assert refusal.value.code.value == "non_canonical"
+
+
+SESSION = make_session()
+HEADER = hello(SESSION, SENDER, RECEIVER)[:44]
+OWN = SESSION.canonical
+MOST = len(OWN) + 2**18
+LONG = {"no JSON": bytes(MOST + 1), "another value": b"1".ljust(MOST + 1), "spaces behind": OWN.ljust(MOST + 1)}
+
+
+def refusal(message: bytes) -> str:
+    with pytest.raises(ProtocolError) as caught:
+        check_hello(SESSION, SENDER, RECEIVER, message)
+    assert caught.value.blame == SENDER
+    return caught.value.code.value
+
+
+@pytest.mark.req("CAPC-WIRE-010")
+@pytest.mark.parametrize("payload", LONG.values(), ids=LONG)
+def test_a_hello_above_its_limit_has_the_code_of_its_header_or_its_length(payload: bytes) -> None:
+    assert refusal(HEADER + payload) == "malformed_length"
+    assert refusal(HEADER[:37] + b"\1" + HEADER[38:] + payload) == "wrong_layer"
+    assert refusal(HEADER + payload[:-1]) in ("non_canonical", "parameter_mismatch")
+
+
+@pytest.mark.req("CAPC-WIRE-010")
+def test_of_a_key_that_stands_twice_the_last_counts() -> None:
+    other = b'"session_id":"' + b"ee" * 32 + b'"'
+    check_hello(SESSION, SENDER, RECEIVER, HEADER + OWN)
+    assert refusal(HEADER + b"{" + other + b"," + OWN[1:]) == "non_canonical"
+    assert refusal(HEADER + OWN[:-1] + b"," + other + b"}") == "parameter_mismatch"

@@ -68,7 +68,7 @@ def expected(voting: SetVoting, sets: list[int], noise: list[int]) -> int:
     return found
 
 
-@pytest.mark.req("CAPC-RUN-039")
+@pytest.mark.req("CAPC-RUN-039", "CAPC-MPC-020", "CAPC-MPC-022")
 @given(st.data())
 def test_a_set_is_released_by_its_rule(data: st.DataObject) -> None:
     voting = data.draw(votings())
@@ -79,7 +79,24 @@ def test_a_set_is_released_by_its_rule(data: st.DataObject) -> None:
     assert voting.release(votes, noise) == expected(voting, sets, noise)
 
 
+@pytest.mark.req("CAPC-MPC-021")
+def test_ballots_on_larger_sets_are_scaled_down() -> None:
+    """One party's ballot, of which half a vote is 8: floor(16 sqrt(2 / 3)) = 13 for each of three, and 11 for four."""
+    voting = SetVoting(SetRule.TAU, 4, 4, Fraction(2))
+    for labels, draws, found in (
+        ({1}, [0, -7, 0, 0], {1}),
+        ({1, 3}, [0, -7, 0, -8], {1}),
+        ({0, 1, 3}, [-4, -5, 0, -4], {0, 3}),
+        ({0, 1, 2, 3}, [-2, -3, -2, -3], {0, 2}),
+    ):
+        asked, wanted = (sum(2**label for label in each) for each in (labels, found))
+        assert voting.release([int(number == asked) for number in range(16)], draws) == wanted
+
+
+@pytest.mark.req("CAPC-MPC-020")
 def test_exactly_half_of_the_votes_is_not_more_than_half() -> None:
+    odd = SetVoting(SetRule.BINARY, 1, 0)
+    assert [odd.release([1, 2], [draw]) for draw in (-1, 0, 1)] == [0, 1, 1]
     voting = SetVoting(SetRule.BINARY, 1, 4)
     assert [voting.release([2, 2], [draw]) for draw in (-1, 0, 1)] == [0, 0, 1]
     assert [voting.release([1, 2], [draw]) for draw in (-9, -8, -7)] == [0, 0, 1]

@@ -51,7 +51,6 @@ def votes(step: Step, target: str) -> list[tuple[int, ...]]:
     return list(zip(*columns, strict=True))
 
 
-@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-021")
 @pytest.mark.parametrize("target", sorted(DOMAINS))
 def test_a_tau_program_scales_by_the_size_of_the_set(target: str) -> None:
@@ -60,7 +59,6 @@ def test_a_tau_program_scales_by_the_size_of_the_set(target: str) -> None:
     assert votes(step, target) == [tuple(each * SCALES[sum(chosen)] for each in chosen) for chosen in SETS]
 
 
-@pytest.mark.slow
 @pytest.mark.req("CAPC-MPC-020", "CAPC-MPC-022")
 @pytest.mark.parametrize("target", sorted(DOMAINS))
 def test_programs_count_each_label_or_the_number_of_the_set(target: str) -> None:

@@ -129,7 +129,7 @@ def test_masks_and_true_values_are_never_taken_for_each_other() -> None:
         querying_party_finish_offline(masks.renewed())
 
 
-@pytest.mark.req("CAPC-AHEAD-003")
+@pytest.mark.req("CAPC-AHEAD-003", "CAPC-ROLE-011")
 @pytest.mark.parametrize("bad", [[[1, 2]], [[1, 2]] * 3, [[1, 2], [5, 0]], [[1, 2], [1]]])
 def test_a_refused_list_of_queries_leaves_the_prepared_batch_as_it_was(bad: list[list[int]]) -> None:
     prepared = prepared_batch()

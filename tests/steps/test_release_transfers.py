@@ -107,7 +107,7 @@ def test_other_transfers_are_refused_and_the_honest_request_is_taken() -> None:
     assert refused == 15
 
 
-@pytest.mark.req("CAPC-REL-012", "CAPC-GC-008")
+@pytest.mark.req("CAPC-REL-012", "CAPC-REL-013", "CAPC-GC-008")
 def test_transfers_serve_one_release() -> None:
     """The guardian refuses the same request for the same query again, even where its state was made unspent."""
     driver = fork("plain", voters(1, 0, 2))

@@ -218,7 +218,7 @@ def test_transfers_and_shares_fit_the_vote(end: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.req("CAPC-ROUND-004")
+@pytest.mark.req("CAPC-ROUND-004", "CAPC-GC-003")
 def test_hash_keys_are_fresh_and_no_tweak_comes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two votes after one another: five hashes of the garbler's and three of the evaluator's for five classes each."""
     made: list[tuple[bytes, int]] = []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capc.foundation.errors import InputError
+from capc.job import models as models_module
 from capc.job.keeping.kept_models import KeptModels
-from capc.learning.training import FloatModel
+from capc.learning.training import FloatModel, TrainingTask
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 MODEL = FloatModel(
@@ -38,6 +41,33 @@ def test_a_kept_model_comes_back_as_it_was_for_its_own_training_only(tmp_path: P
     assert stat.S_IMODE(file_of(folder).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert [path.name for path in folder.iterdir()] == [file_of(folder).name]
+
+
+FEATURES, LABELS = np.arange(8.0).reshape(4, 2) / 8, np.array([0, 1, 0, 1])
+TASK = TrainingTask(FEATURES, LABELS, 2, (3,), (0, 1), (1.0, 2.0))
+OTHERS: dict[str, list[Any]] = {
+    "features": [FEATURES + 2.0**-40, FEATURES[::-1], FEATURES.T, FEATURES.reshape(2, 4)],
+    "labels": [1 - LABELS, LABELS[::-1] * 0],
+    "num_classes": [3],
+    "hidden": [(4,), (3, 3), ()],
+    "seed": [(0, 2), (1, 1), (0, 1, 0)],
+    "bound": [(1.0, 2.0 + 2.0**-40), (2.0, 1.0), None],
+}
+
+
+@pytest.mark.req("CAPC-RUN-027")
+def test_trainings_that_differ_in_anything_have_keys_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert OTHERS.keys() == {field.name for field in fields(TrainingTask)}
+    tasks = [replace(TASK, **{name: value}) for name, values in OTHERS.items() for value in values]
+    keys = [models_module._key(task) for task in (TASK, *tasks)]
+    for versions in ({"torch": "1", "numpy": "1"}, {"torch": "2", "numpy": "1"}, {"torch": "1", "numpy": "2"}):
+        monkeypatch.setattr(models_module, "installed_version", versions.__getitem__)
+        keys.append(models_module._key(TASK))
+    monkeypatch.setattr(models_module, "RECIPE", "another")
+    keys.append(models_module._key(TASK))
+    monkeypatch.undo()
+    assert len(set(keys)) == len(keys) == 1 + len(tasks) + 4
+    assert models_module._key(replace(TASK, features=FEATURES.copy(), labels=LABELS.copy())) == keys[0]
 
 
 @pytest.mark.req("CAPC-RUN-027")

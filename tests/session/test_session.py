@@ -15,7 +15,7 @@ from capc.foundation.errors import ErrorCode, InvalidPayloadError, ParameterErro
 from capc.foundation.parties import PRIVACY_GUARDIAN, QUERYING_PARTY, answering_party
 from capc.foundation.single_use import SingleUse
 from capc.models.architecture import dense_architecture as dense
-from capc.session.parameters import Charge
+from capc.session.parameters import Charge, ReleasePolicy
 from capc.session.session import Participant, Session, fresh_session_id
 from support.builders import (
     confident_policy,
@@ -24,6 +24,7 @@ from support.builders import (
     make_policy,
     make_session,
     make_widths,
+    single_draw_policy,
 )
 from support.refusals import refused
 from support.sessions import DIFFERENCES, PARAMETERS, SESSION
@@ -122,6 +123,30 @@ def test_a_threshold_above_all_votes_is_refused_when_the_session_is_made(
     else:
         with pytest.raises(ParameterError, match=rf"^threshold = .*: choose at most {count}$"):
             make_session(parameters, [(2, 3)] * count)
+
+
+SINGLE_DRAW = single_draw_policy()
+
+
+@pytest.mark.req("CAPC-PARAM-033")
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param(SINGLE_DRAW, id="noised counts"),
+        pytest.param(
+            replace(SINGLE_DRAW, renyi_order=Fraction(4), argmax_cost=Fraction(1, 9)), id="labels at an order"
+        ),
+        pytest.param(replace(SINGLE_DRAW, argmax_queries=7), id="labels that are counted"),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 4])
+def test_so_is_one_on_counts_with_the_labels_own_noise(policy: ReleasePolicy, count: int) -> None:
+    widths = make_widths(vote_bits=20, grid_bits=4)
+    admitted = replace(policy, threshold=Fraction(count))
+    assert make_session(make_parameters(widths, admitted), [(2, 3)] * count).num_answering == count
+    above = replace(policy, threshold=count + Fraction(1, 16))
+    with pytest.raises(ParameterError, match=rf"^threshold = .*: choose at most {count}$"):
+        make_session(make_parameters(widths, above), [(2, 3)] * count)
 
 
 @pytest.mark.req("CAPC-PARAM-031")

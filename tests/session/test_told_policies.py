@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from capc.foundation.errors import CapcError, InputError, ParameterError
 from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy, ThresholdMode
+from capc.session.widths import ParameterSet
 from capc_verify.vectors.operation import Call
 from capc_verify.vectors.operations.protocol.sessions import SESSION, SESSIONS
 from support.sections import part_after, section
@@ -55,6 +57,41 @@ def policies() -> list[dict[str, Any]]:
     }
     rest = {"sigma": SOME, "adjacency": Adjacency.REPLACE_ONE, "epsilon": SOME, "delta": Fraction(1, 8)}
     return [rest | dict(zip(choices, given, strict=True)) for given in product(*choices.values())]
+
+
+CHECKED = {"mechanism": NoiseName.ROUNDED_GAUSSIAN, "threshold": SOME, "threshold_sigma": SOME, "renyi_order": SOME}
+
+
+@pytest.mark.req("CAPC-PARAM-052")
+@pytest.mark.parametrize(
+    ("name", "beside", "admitted", "refused"),
+    [
+        ("joint_cost", CHECKED, [Fraction(1, 1000)], [Fraction(0), Fraction(-1, 1000)]),
+        ("argmax_cost", {"renyi_order": SOME}, [Fraction(1, 1000)], [Fraction(0), Fraction(-1, 1000)]),
+        ("argmax_queries", {}, [1, 2**32 - 1], [0, -1, 2**32]),
+    ],
+)
+def test_costs_and_counts_are_admitted_within_their_ranges_only(
+    name: str, beside: dict[str, Any], admitted: list[Any], refused: list[Any]
+) -> None:
+    policy = {"mechanism": NoiseName.DISCRETE_GAUSSIAN, "threshold": None, "threshold_sigma": None, **beside}
+    rest = {"sigma": SOME, "charge": Charge.WORST_CASE, "adjacency": Adjacency.REPLACE_ONE}
+    budget = {"epsilon": SOME, "delta": Fraction(1, 8)}
+    for value in admitted:
+        assert getattr(ReleasePolicy(**policy, **rest, **budget, **{name: value}), name) == value
+    for value in refused:
+        with pytest.raises(ParameterError, match=f"^{name} = {value}: give a"):
+            ReleasePolicy(**policy, **rest, **budget, **{name: value})
+
+
+@pytest.mark.req("CAPC-PARAM-052")
+def test_primes_are_two_or_more_of_2_to_60_bits() -> None:
+    widths = ParameterSet.named("toy")
+    for primes in ((60, 2), (60, 60, 60), (56, 2, 2)):
+        assert replace(widths, he_coefficient_bits=primes).he_coefficient_bits == primes
+    for primes in ((), (56,), (61, 20), (56, 61), (56, 1), (56, 20, 1), (56, 1, 20)):
+        with pytest.raises(ParameterError, match=r"^he_coefficient_bits = .*: give at least two primes of 2 to 60"):
+            replace(widths, he_coefficient_bits=primes)
 
 
 @pytest.mark.req("CAPC-PARAM-060", "CAPC-ACCT-119", "CAPC-ACCT-130")

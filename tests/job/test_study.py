@@ -19,6 +19,7 @@ from capc.job import study as study_module
 from capc.job.config import OPTIONS, JobConfig
 from capc.job.options import OF_THE_PROTOCOL
 from capc.job.study import Study, figures, kept_report, read_study, run_file, summary
+from capc.learning.baselines import Baseline
 from capc.learning.strategies import Strategy
 
 ACCURACY = st.floats(0, 1)
@@ -170,6 +171,25 @@ def test_other_data_and_other_versions_are_other_runs(monkeypatch: pytest.Monkey
     monkeypatch.setattr("capc.job.study.RECIPE", "another")
     assert run_file(folder, JobConfig(), "digest") not in files
     assert {field.name for field in fields(JobConfig)} - set(OPTIONS) == {"places"}
+
+
+@pytest.mark.req("CAPC-RUN-046")
+@pytest.mark.parametrize(
+    ("package", "config", "decides"),
+    [
+        ("scipy", JobConfig(), True),
+        ("opacus", JobConfig(), False),
+        ("opacus", JobConfig(baselines=(Baseline.DP_SGD,)), True),
+    ],
+)
+def test_a_version_makes_another_run_where_it_computes_a_figure(
+    monkeypatch: pytest.MonkeyPatch, package: str, config: JobConfig, decides: bool
+) -> None:
+    files = set()
+    for version in ("1", "9"):
+        monkeypatch.setattr(study_module, "installed_version", lambda name, v=version: v if name == package else "1")
+        files.add(run_file(Path("study"), config, "digest"))
+    assert (len(files) == 2) == decides
 
 
 @pytest.mark.req("CAPC-RUN-046")

@@ -6,11 +6,13 @@ import gc
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from capc.foundation.errors import BudgetExhaustedError, InputError
+from capc.job import job as job_module
 from capc.job.config import resolve
 from capc.job.job import Job
 from capc.job.plan import prepare
@@ -58,6 +60,42 @@ def test_a_prepared_run_releases_ideal_labels_and_tells_both_parts_apart(tmp_pat
     assert online < sum(query["bytes"] for query in at_once["queries"]) / 3
     assert all(query["offline_seconds"] > 0 and query["seconds"] > 0 for query in apart["queries"])
     assert all(query["offline_seconds"] == query["offline_bytes"] == 0 for query in at_once["queries"])
+
+
+class Slow(Opener):
+    """Of its own clock eight seconds pass in a preparation, and two while its queries are labelled."""
+
+    seconds = 0.0
+
+    def __call__(self, *arguments: Any) -> Labeller:
+        labeller = super().__call__(*arguments)
+        assert isinstance(labeller, Plurality)
+        prepare_now, label_now = labeller.prepare, labeller.label_prepared
+
+        def prepare_slowly(count: int) -> Any:
+            self.seconds += 8
+            return prepare_now(count)
+
+        def label_slowly(*arguments: Any) -> Any:
+            self.seconds += 2
+            return label_now(*arguments)
+
+        labeller.prepare, labeller.label_prepared = prepare_slowly, label_slowly  # type: ignore[method-assign]
+        return labeller
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-RUN-022")
+def test_seconds_and_bytes_before_and_after_the_preparation_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    opener = Slow()
+    monkeypatch.setattr(job_module, "time", SimpleNamespace(perf_counter=lambda: opener.seconds))
+    flags = {**FLAGS, "parameters": "default", "sigma": "9", "queries": "4", "prepare": "yes"}
+    job = Job(prepare(resolve(flags)), Recorder(), opener)
+    job.run()
+    told: Any = document(job.state)
+    names = ("offline_seconds", "offline_bytes", "seconds", "bytes")
+    # Two queries share a batch; the stand-in sends 7 bytes of each ahead, and 2 of each after.
+    assert [tuple(query[name] for name in names) for query in told["queries"]] == [(4, 7, 1, 2)] * 4
 
 
 class Ends(Opener):

@@ -91,7 +91,7 @@ def test_sessions_with_any_number_of_answering_parties(count: int) -> None:
             session.architecture(party)
 
 
-@pytest.mark.req("CAPC-ROLE-024")
+@pytest.mark.req("CAPC-ROLE-024", "CAPC-PARAM-054")
 def test_largest_models_and_sets_are_admitted() -> None:
     make_session(PARAMETERS, [(2, *[1] * 254, 3)])
     wide = make_parameters(make_widths(vote_bits=20), confident_policy())

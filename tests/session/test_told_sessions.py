@@ -64,7 +64,7 @@ def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-@pytest.mark.req("CAPC-PARAM-050")
+@pytest.mark.req("CAPC-PARAM-050", "CAPC-PARAM-051")
 def test_bytes_and_digests_follow_from_the_document_that_is_printed() -> None:
     assert canonical(DOCUMENT) == example().canonical
     shown = "".join(part_after(TEXT, "canonical_bytes")[1:-1]).split("--")

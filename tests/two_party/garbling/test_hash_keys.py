@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from capc.foundation.errors import InputError
 from capc.foundation.primitives import Permutation
 from capc.two_party.circuits.builder import Circuit, Gate, Operation, Sharing
 from capc.two_party.garbling import hash_keys
@@ -35,6 +36,19 @@ def test_rows_are_cut_where_the_key_changes(first: int, rows: int) -> None:
     found = [(number, span.start, span.stop) for number, span in key_spans(first, rows)]
     expected = [(number, list(run)) for number, run in groupby(range(rows), lambda row: (first + row) // LIMIT)]
     assert found == [(number, run[0], run[-1] + 1) for number, run in expected]
+
+
+@pytest.mark.req("CAPC-PARAM-054")
+def test_more_rows_or_layers_than_the_limits_are_a_callers_mistake() -> None:
+    """A layer of no rows is one of the 2^24 as well."""
+    keys = HashKeys(bytes(16), 0, Permutation)
+    with pytest.raises(InputError, match="too large for its tweaks") as rows:
+        keys.next_layer(2**40 + 1)
+    keys._number = 2**24 - 1
+    assert keys.next_layer(5)[0] == 2**24 - 1
+    with pytest.raises(InputError, match="too large for its tweaks") as layers:
+        keys.next_layer(0)
+    assert type(rows.value) is type(layers.value) is InputError
 
 
 @pytest.mark.req("CAPC-GC-011")

@@ -6,6 +6,7 @@ import inspect
 from dataclasses import replace
 from fractions import Fraction
 from math import inf, sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ from capc.job.advice import (
     largest_sigma,
     least_answering,
 )
+from capc.job.config import resolve
+from capc.job.plan import prepare
 from capc.privacy.accountants.policies import calibrate_sigma, default_order, policy_budget, with_sigma
 from capc.privacy.query_cost import query_cost
 from capc.session.parameters import Adjacency, Charge, NoiseName, ReleasePolicy
@@ -155,6 +158,7 @@ epsilons = st.fractions(Fraction(1, 10), Fraction(20), max_denominator=10)
 
 
 @pytest.mark.slow
+@pytest.mark.req("CAPC-RUN-035")
 @settings(deadline=None)
 @given(plan=plans, epsilon=epsilons, with_threshold=st.booleans())
 def test_the_proposed_queries_fit_their_sigma_is_carried_and_one_more_is_not(
@@ -245,3 +249,21 @@ def test_an_advice_is_given_public_figures_and_nothing_else() -> None:
     assert given_to_it == {**numbers, "release": "ReleasePolicy", "voting": "SetVoting | None"}
     release = policy(Fraction(2), 20)
     assert advice(release) == advice(release)
+
+
+@pytest.mark.req("CAPC-RUN-034")
+def test_an_advice_is_the_same_for_all_rows_of_a_shape(tmp_path: Path) -> None:
+    """Rows that differ and classes that are even, or rows that are one row and a class that nearly all have."""
+    generator = np.random.default_rng(3)
+    data = {
+        "even": (generator.normal(size=(400, 4)), np.arange(400) % 4),
+        "one": (np.repeat(generator.normal(size=(2, 4)), [399, 1], axis=0), np.maximum(np.arange(400) - 396, 0)),
+    }
+    found = {}
+    for name, (features, labels) in data.items():
+        np.savez(tmp_path / f"{name}.npz", x=features, y=labels)
+        flags = {"data": str(tmp_path / f"{name}.npz"), "parties": "12", "queries": "4", "epsilon": "40"}
+        found[name] = prepare(resolve(flags)).advice
+    assert found["even"] == found["one"]
+    # More than one has rows that differ.
+    assert found["even"].queries > 2

@@ -140,7 +140,9 @@ SINGLE_DRAW = single_draw_policy()
     ],
 )
 @pytest.mark.parametrize("count", [1, 4])
-def test_so_is_one_on_counts_with_the_labels_own_noise(policy: ReleasePolicy, count: int) -> None:
+def test_a_threshold_on_counts_with_the_labels_noise_is_no_more_than_all_votes_either(
+    policy: ReleasePolicy, count: int
+) -> None:
     widths = make_widths(vote_bits=20, grid_bits=4)
     admitted = replace(policy, threshold=Fraction(count))
     assert make_session(make_parameters(widths, admitted), [(2, 3)] * count).num_answering == count

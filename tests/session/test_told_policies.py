@@ -87,9 +87,11 @@ def test_costs_and_counts_are_admitted_within_their_ranges_only(
 @pytest.mark.req("CAPC-PARAM-052")
 def test_primes_are_two_or_more_of_2_to_60_bits() -> None:
     widths = ParameterSet.named("toy")
-    for primes in ((60, 2), (60, 60, 60), (56, 2, 2)):
+    admitted: list[tuple[int, ...]] = [(60, 2), (60, 60, 60), (56, 2, 2)]
+    refused: list[tuple[int, ...]] = [(), (56,), (61, 20), (56, 61), (56, 1), (56, 20, 1), (56, 1, 20)]
+    for primes in admitted:
         assert replace(widths, he_coefficient_bits=primes).he_coefficient_bits == primes
-    for primes in ((), (56,), (61, 20), (56, 61), (56, 1), (56, 20, 1), (56, 1, 20)):
+    for primes in refused:
         with pytest.raises(ParameterError, match=r"^he_coefficient_bits = .*: give at least two primes of 2 to 60"):
             replace(widths, he_coefficient_bits=primes)
 

@@ -349,8 +349,9 @@ def test_limits() -> None:
         XofSource(Seed(bytes(32)), b"limit").read(2**24 + 1)
     assert (hash_keys.MAX_ROWS, hash_keys.MAX_HASHES) == (2**40, 2**24)
     assert following_query(2**32 - 1) == 2**32
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         following_query(2**32)
+    assert type(caught.value) is InputError
     session = make_session()
     own = len(session.canonical)
     assert hello_limit(session) == 44 + own + 2**18
@@ -366,18 +367,20 @@ def test_the_limit_of_a_batch(sizes: tuple[tuple[int, ...], ...]) -> None:
     longest = max(size for model in sizes for size in model)
     most = max(n for n in range(1, 2**23) if n * longest * -(-widths.share_bits // 8) + 32 <= 2**24)
     session.check_batch(most)
-    with pytest.raises(InputError, match=f"at most {most} fit"):
+    with pytest.raises(InputError, match=f"at most {most} fit") as caught:
         session.check_batch(most + 1)
+    assert type(caught.value) is InputError
 
 
 @pytest.mark.req("CAPC-PARAM-054", "CAPC-ROLE-024")
 def test_the_limits_of_layers() -> None:
     stages = [StageShape(Dense(2, 2), number, Activation.RELU) for number in range(254)]
     whole = Architecture((*stages, StageShape(Dense(2, 3), 254, Activation.VOTE)))
-    with pytest.raises(InputError, match="1 to 255"):
+    with pytest.raises(InputError, match="1 to 255") as caught:
         Architecture(
             (*stages, StageShape(Dense(2, 2), 254, Activation.RELU), StageShape(Dense(2, 3), 255, Activation.VOTE))
         )
+    assert type(caught.value) is InputError
     rounds = replace(make_parameters(), vote_variant=VoteVariant.MULTI_ROUND)
     make_session(rounds, [whole])
     more = replace(make_parameters(num_classes=5), vote_variant=VoteVariant.MULTI_ROUND)

@@ -17,10 +17,10 @@ from capc.job.job import Job
 from capc.job.plan import prepare
 from capc.job.report import document
 from capc.job.state import Labeller, Status
-from capc.job.upper_bounds import rounded_up
 from capc.learning.data import load_digits
 from capc.noise.mechanism import Skellam
 from capc.privacy.accountants.conversion import epsilon_upper
+from capc.privacy.figures.rounding import rounded_up
 from capc.privacy.ledger import LedgerError, check_proof, load_known_head, reading, save_known_head
 from job.stand_in import Opener, Recorder, finished, validate
 

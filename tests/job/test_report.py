@@ -22,9 +22,9 @@ from capc.job.job import Job
 from capc.job.keeping.files import check_writable, to_json, write_text
 from capc.job.plan import prepare
 from capc.job.report import document
-from capc.job.upper_bounds import rounded_up, upwards
 from capc.privacy.accountants.conversion import epsilon_upper
 from capc.privacy.accountants.policies import certify
+from capc.privacy.figures.rounding import rounded_up, upwards
 from capc.privacy.figures.statement import NOT_A_GUARANTEE, budget_statement
 from job.stand_in import Opener, Recorder, validate
 from support import reports

@@ -24,11 +24,11 @@ from capc.job.models import quantised
 from capc.job.plan import prepare
 from capc.job.report import document
 from capc.job.state import Status
-from capc.job.upper_bounds import rounded_up
 from capc.learning.data import Indices
 from capc.learning.strategies import choose
 from capc.learning.training import FloatModel, TrainingTask, train
 from capc.privacy.accountants.policies import policy_epsilon
+from capc.privacy.figures.rounding import rounded_up
 from capc.privacy.ledger import load_known_head, reading
 from job.stand_in import Opener, Recorder, finished, validate
 from support.sizes import examples

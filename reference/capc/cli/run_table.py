@@ -10,8 +10,8 @@ from rich.table import Table
 from capc.cli.terminal.output import show_table
 from capc.job.report import adversaries, agreement, concrete_bound, costs, enforced_label
 from capc.job.state import JobState, Status
-from capc.job.upper_bounds import upwards
 from capc.learning.metrics import Score
+from capc.privacy.figures.rounding import upwards
 from capc.privacy.figures.statement import budget_statement, spent_statement
 from capc.privacy.ledger import Ledger
 from capc.two_party.garbling.concrete_bound import GarblingBound

@@ -19,11 +19,11 @@ from capc.job.config import Budgets, rational_text
 from capc.job.models import without_noise
 from capc.job.options import flag
 from capc.job.state import JobState, PartyRecord, QueryRecord, Turn
-from capc.job.upper_bounds import rounded_up, upwards
 from capc.learning.metrics import Score
 from capc.privacy.account import Account
 from capc.privacy.accountants.argmax.cost import Adversary
 from capc.privacy.accountants.policies import policy_epsilon
+from capc.privacy.figures.rounding import rounded_up, upwards
 from capc.privacy.figures.statement import budget_statement, enforced_epsilons, spent_statement
 from capc.privacy.ledger import Ledger
 from capc.protocol.costs import StepCost

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from capc.foundation.errors import InputError
-from capc.job.upper_bounds import upwards
+from capc.privacy.figures.rounding import upwards
 
 Report = Mapping[str, Any]
 

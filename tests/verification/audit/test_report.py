@@ -206,7 +206,7 @@ def test_a_claim_is_what_its_worst_statement_is() -> None:
 
 def test_one_cause_of_many_failures_is_the_first_row() -> None:
     """The same error in other phases, statements and files is one; what failed once comes after it."""
-    one = "model.py:3{}: {}InputError: no <layer>"
+    one = "model.py:3{0} (from t.py:{0}): {1}InputError: no <layer>"
     statements = [
         {"id": "CAPC-TOY-001", "verdict": "failed", "reasons": ["t.py::a[x: y]: failed: t.py:1: assert 1 == 2"]},
         {
@@ -238,12 +238,14 @@ def test_one_cause_of_many_failures_is_the_first_row() -> None:
 
 
 def test_errors_that_differ_in_their_bytes_are_one() -> None:
-    """Tags and digests of a run are no other cause; numbers and names may be."""
+    """Tags, digests and large numbers of a run are no other cause; small ones and names may be."""
     told = [
         "assert b'x\\xfe' == b''",
         "assert b'y' == b''",
         f"{'0f' * 16} is no tag",
         f"{'a1' * 16} is no tag",
+        "queries = 393217: give less",
+        "queries = 458753: give less",
         "1 is none",
     ]
     reasons = [f"t.py::{place}: failed: t.py:1: {error}" for place, error in enumerate([*told, "2 is none"])]
@@ -255,6 +257,7 @@ def test_errors_that_differ_in_their_bytes_are_one() -> None:
     assert rows[1:] == [
         [f"t.py:1: {told[0]}", "2"],
         [f"t.py:1: {told[2]}", "2"],
+        [f"t.py:1: {told[4]}", "2"],
         ["t.py:1: 1 is none", "1"],
         ["t.py:1: 2 is none", "1"],
     ]

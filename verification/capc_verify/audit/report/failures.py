@@ -12,10 +12,10 @@ from capc_verify.audit.report.statements import Verdict
 Report = Mapping[str, Any]
 
 _TEST = re.compile(r"(?P<node>\S+::.*?): failed: (?P<reason>.*)", re.DOTALL)
-_PLACE = re.compile(r"(?:\S+:\d+: )?(?:in \w+: )?")
+_PLACE = re.compile(r"(?:\S+:\d+(?: \(from \S+:\d+\))?: )?(?:in \w+: )?")
 """Where an error was raised, and in which phase: other tests meet the same one in other phases."""
-_BYTES = re.compile(r"b'[^']*'|b\"[^\"]*\"|\b[0-9a-f]{16,}\b")
-"""What differs from run to run where one cause is met by several tests: tags, digests, messages."""
+_BYTES = re.compile(r"b'[^']*'|b\"[^\"]*\"|\b[0-9a-f]{16,}\b|\b\d{5,}\b")
+"""What differs from run to run where one cause is met by several tests: tags, digests, messages, large numbers."""
 _LONGEST = 240
 _MOST = 12
 """Reasons, and statements of one reason; how many more there are is told."""

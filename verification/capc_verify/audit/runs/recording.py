@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,6 +101,10 @@ class Recording:
             write_line(Path(self._plan.journal), line)
 
 
+_IN_GROUP = re.compile(r"^[ |]+\| (\w+(?:Error|Exception): .*)$", re.MULTILINE)
+"""Errors of a group, of which pytest's own line says only how many they are."""
+
+
 def _outcome(phases: Sequence[pytest.TestReport]) -> Outcome:
     worst = next((report for report in phases if report.failed), None)
     skipped = next((report for report in phases if report.skipped), None)
@@ -117,9 +122,27 @@ def _reason(report: pytest.TestReport) -> str:
     where = "" if report.when == "call" else f"in {report.when}: "
     if crash is None:
         return where + _error_in(report.longreprtext)
-    path, here = Path(crash.path), Path.cwd()
-    place = f"{path.relative_to(here) if path.is_relative_to(here) else path.name}:{crash.lineno}: "
-    return (place + where + " ".join(crash.message.split()))[:_LONGEST_REASON]
+    message = " ".join(crash.message.split())
+    if message.startswith(("ExceptionGroup", "BaseExceptionGroup")):
+        message += "".join(f" {error}" for error in _IN_GROUP.findall(report.longreprtext)[:1])
+    return f"{_place(crash.path)}:{crash.lineno}{_caller(report)}: {where}{message}"[:_LONGEST_REASON]
+
+
+def _caller(report: pytest.TestReport) -> str:
+    """Who called what raised, if that stands in another file: of a helper that raises for all it says which it was."""
+    entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", [])
+    places = [place for each in entries if (place := getattr(each, "reprfileloc", None)) is not None]
+    if len(places) < 2 or _place(places[-2].path) == _place(places[-1].path):
+        return ""
+    caller = _place(places[-2].path)
+    # A library that calls back is not who is meant.
+    return "" if "/" not in caller or "site-packages" in caller else f" (from {caller}:{places[-2].lineno})"
+
+
+def _place(file: str) -> str:
+    here = Path.cwd()
+    path = here / file
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
 
 
 def _error_in(text: str) -> str:

@@ -7,14 +7,12 @@ from dataclasses import replace
 import pytest
 
 from capc.foundation.errors import ErrorCode
-from capc.foundation.parties import PRIVACY_GUARDIAN
 from capc.linear.ideal import IdealLinear
-from capc.steps.querying_party.release import querying_party_finish_release
 from capc.steps.suite import reference_suite
 from capc.two_party.vectorised import VectorisedTwoParty
+from steps.decoding_bits import a_flipped_one_is_refused_and_costs_nothing
 from support.builders import counter_seeds, fixed_mechanisms, make_account, make_session
 from support.driver import Driver
-from support.refusals import refused
 from support.runs import parameters_for, voters
 
 SIZES = ((2, 3), (2, 3))
@@ -52,11 +50,4 @@ def set_up(policy: str, winners: tuple[int, int]) -> Driver:
 def test_a_label_with_a_flipped_decoding_bit_is_refused_and_costs_nothing(
     policy: str, winners: tuple[int, int], label: int | None, code: ErrorCode
 ) -> None:
-    driver = set_up(policy, winners)
-    assert driver.run_query([0, 0]).label == label
-    call = driver.call_of(querying_party_finish_release)
-    (honest,) = call.arguments
-    waiting = call.state.renewed(chosen=call.state.chosen.renewed())
-    with refused(code, PRIVACY_GUARDIAN):
-        querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 1]))
-    assert querying_party_finish_release(waiting, honest).label == label
+    a_flipped_one_is_refused_and_costs_nothing(set_up(policy, winners), label, code)

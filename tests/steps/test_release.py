@@ -23,13 +23,13 @@ from capc.steps.privacy_guardian.release import (
     privacy_guardian_read_answered,
     privacy_guardian_release,
 )
-from capc.steps.querying_party.release import AwaitingRelease, querying_party_finish_release
+from capc.steps.querying_party.release import AwaitingRelease
+from steps.decoding_bits import a_flipped_one_is_refused_and_costs_nothing
 from support.builders import (
     FixedNoise,
     seeds,
 )
 from support.header import payload_of
-from support.refusals import refused
 from support.runs import POLICIES, fork, voters, with_noise
 from support.sizes import examples
 
@@ -251,10 +251,4 @@ def test_a_label_with_a_flipped_decoding_bit_is_refused_and_costs_nothing(
     policy: str, winners: tuple[int, ...], draws: list[list[int]] | None, label: int | None, code: ErrorCode
 ) -> None:
     driver = fork(policy, voters(*winners), suite=with_noise(policy, [[0, 0, 0]], draws))
-    assert driver.run_query([0, 0]).label == label
-    call = driver.call_of(querying_party_finish_release)
-    (honest,) = call.arguments
-    waiting = call.state.renewed(chosen=call.state.chosen.renewed())
-    with refused(code, PRIVACY_GUARDIAN):
-        querying_party_finish_release(waiting, honest[:-1] + bytes([honest[-1] ^ 1]))
-    assert querying_party_finish_release(waiting, honest).label == label
+    a_flipped_one_is_refused_and_costs_nothing(driver, label, code)

@@ -20,6 +20,11 @@ PARTS = 3
 """Processes, which share the families: each loads all packages once."""
 
 
+def _without_pytest() -> dict[str, str]:
+    """What the environment is for a run of pytest inside of one."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
 @pytest.mark.slow
 @pytest.mark.req("CAPC-SEC-010")
 @pytest.mark.parametrize("part", range(PARTS))
@@ -27,11 +32,10 @@ def test_faults_of_a_family_are_caught_and_one_at_least_by_a_quick_test(part: in
     """Nightly all of them by all tests that are named; ordinarily, by quick tests, up to the first that one catches."""
     mine = {family: list(faults) for family, faults in list(families().items())[part::PARTS]}
     size = [] if is_nightly() else ["--one"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
         [sys.executable, "-m", "capc_verify.faults", *size, *mine],
         cwd=ROOT,
-        env=environment,
+        env=_without_pytest(),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS * len(mine),
@@ -51,6 +55,26 @@ def test_every_fault_of_the_design_has_a_name() -> None:
     lines = {fault.design_line for fault in FAULTS.values()}
     assert lines == {1, 2, 3, 4, 5, 6, 7, 10, 11, 12, None}
     assert all(fault.summary.endswith(".") and fault.detected_by for fault in FAULTS.values())
+
+
+@pytest.mark.slow
+@pytest.mark.req("CAPC-SEC-010")
+def test_all_tests_that_faults_name_exist() -> None:
+    """With their parameters: who gives a test some, or other ones, gives its faults other names to be caught by."""
+    named = {node for fault in FAULTS.values() for node in fault.detected_by}
+    files = sorted({node.partition("::")[0] for node in named})
+    listing = ["--collect-only", "-q", "-n", "0", "-p", "no:cacheprovider", "-p", "no:capc_trace_recorder"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *listing, *files],
+        cwd=ROOT,
+        env=_without_pytest(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert named - set(done.stdout.splitlines()) == set()
 
 
 def test_every_fault_is_of_one_family() -> None:

@@ -174,7 +174,7 @@ FAULTS = {
         (
             _HE + "a_bad_last_coefficient_of_a_response_is_refused[toy]",
             _HE + "a_coefficient_that_is_not_below_its_prime_is_refused[default-0-public key]",
-            _HE + "a_request_with_one_seed_twice_is_refused",
+            _HE + "a_request_with_one_seed_twice_is_refused[1]",
         ),
     ),
     "any_hello": Fault(any_hello, None, ("tests/session/test_told_hello.py::test_edited_hellos",)),

@@ -1,9 +1,10 @@
-"""All that a run draws is the operating system's: every step has a seed of its own, and none is made of `--seed`."""
+"""All that a run draws and keeps is the operating system's: every step has a seed of its own, none of `--seed`."""
 
 from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,10 @@ from capc.foundation.randomness import SEED_BYTES, Seed, XofSource
 from capc.job.collaboration import open_session
 from capc.job.config import resolve
 from capc.job.job import Job
+from capc.job.keeping.files import beside
+from capc.job.keeping.journal import KEY_SUFFIX, Journal
 from capc.job.plan import prepare
+from capc.privacy.ledger.keys import read_or_create_key
 from job.stand_in import Recorder
 from support.builders import constant_model, make_parameters
 
@@ -75,3 +79,13 @@ def test_ids_of_sessions_are_the_operating_systems(monkeypatch: pytest.MonkeyPat
     names = [organisation(number) for number in range(2)]
     assert [open_session(parameters, models, names).session_id for _ in range(2)] == seen.given
     assert len({*seen.given}) == 2
+
+
+@pytest.mark.req("CAPC-PARAM-010")
+def test_keys_that_are_kept_are_the_operating_systems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = Watched(monkeypatch)
+    signing = [read_or_create_key(tmp_path / f"{number}.key") for number in range(2)]
+    journals = [Journal(tmp_path / f"{number}.journal", b"\x01" * 32).file for number in range(2)]
+    kept = [bytes.fromhex(beside(file, KEY_SUFFIX).read_text(encoding="ascii")) for file in journals]
+    assert len({*signing, *kept}) == 4
+    assert {*signing, *kept} <= {*seen.given}

@@ -8,8 +8,8 @@ from typing import Any
 from capc.job.rendering.markup import Child, Element, document, element, facts, heading, table
 from capc_verify.audit.report import appendix
 from capc_verify.audit.report.failures import failures
-from capc_verify.audit.report.prose import blocks_of, inline
-from capc_verify.audit.report.questions import questions
+from capc_verify.audit.report.prose import belonging_block, blocks_of, inline, parted
+from capc_verify.audit.report.questions import questions, shortened
 from capc_verify.audit.report.statements import Verdict
 from capc_verify.audit.report.style import AUDIT_STYLE
 
@@ -149,7 +149,7 @@ def _claim(claim: Report, meaning: Mapping[str, str], statements: Mapping[str, R
             link(name, True),
             badge(statements[name]["verdict"]),
             statements[name]["kind"],
-            statements[name]["sentence"][:160] + ("…" if len(statements[name]["sentence"]) > 160 else ""),
+            element("span", *inline(shortened(statements[name]["sentence"]))),
         ]
         for name in known
     ]
@@ -215,10 +215,13 @@ def _statements(report: Report) -> list[Element]:
 
 
 def _statement(entry: Report) -> Element:
+    sentence, belonging = parted(entry["sentence"])
     parts: list[Child] = [
         element("h3", f"{entry['id']} ", badge(entry["verdict"]), attributes={"id": entry["id"]}),
-        element("p", *inline(entry["sentence"]), attributes={"class": "sentence"}),
+        element("p", *inline(sentence), attributes={"class": "sentence"}),
     ]
+    if belonging:
+        parts.append(belonging_block(belonging))
     if entry["reasons"]:
         parts.append(element("ul", *map(_item, entry["reasons"]), attributes={"class": "reasons"}))
     parts.append(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from capc.job.rendering.markup import Child, Element, element, heading, table
-from capc_verify.audit.report.prose import blocks_of, inline
+from capc_verify.audit.report.prose import blocks_of, inline, parted
 from capc_verify.audit.report.statements import Verdict
 
 Report = Mapping[str, Any]
@@ -58,7 +58,7 @@ def _question(
             badge(each["verdict"]),
             each["kind"],
             element("span", *inline(each["behind"])),
-            element("span", *inline(_shortened(each["sentence"]))),
+            element("span", *inline(shortened(each["sentence"]))),
         ]
         for each in entry["rests_on"]
     ]
@@ -82,5 +82,7 @@ def _question(
     return element("section", *parts, attributes={"class": kind})
 
 
-def _shortened(text: str) -> str:
+def shortened(sentence: str) -> str:
+    """The beginning of a statement's sentence, for a row of a table."""
+    text = parted(sentence)[0]
     return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"

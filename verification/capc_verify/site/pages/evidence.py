@@ -6,6 +6,7 @@ import html
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from capc_verify.audit.report.prose import parted
 from capc_verify.site.atlas import (
     Atlas,
     evidence_address,
@@ -148,10 +149,8 @@ def _statement(atlas: Atlas, page: str, statement: Statement) -> str:
 
 def _one_paragraph(sentence: str) -> str:
     """The sentence without the table, list or listing that belongs to it: these are read where they stand."""
-    for sign in (": | ", ": `", ": - ", ": 1. ", ": <!--"):
-        if sign in sentence and (sign != ": `" or sentence.rstrip().endswith("`")):
-            return sentence.partition(sign)[0] + ": …"
-    return sentence
+    told, belonging = parted(sentence)
+    return f"{told} …" if belonging else told
 
 
 def _result(atlas: Atlas, statement: Statement) -> str:

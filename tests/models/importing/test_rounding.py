@@ -243,7 +243,7 @@ NO_VOTES: dict[str, tuple[nn.Module, Shape, str]] = {
 @pytest.mark.parametrize("name", NO_VOTES)
 def test_output_that_is_no_vote_is_refused(name: str) -> None:
     network, shape, message = NO_VOTES[name]
-    graph = graph_from_torch(network, shape)
+    graph = graph_from_torch(seeded(network), shape)
     with pytest.raises(InputError, match=message) as caught:
         quantise_graph(graph, F)
     assert str(caught.value).count("\n") == 0
